@@ -1,0 +1,4 @@
+//! A DNS server for Kubernetes clusters.
+
+pub mod objects;
+pub mod sockets;
