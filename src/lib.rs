@@ -1,4 +1,7 @@
 //! A DNS server for Kubernetes clusters.
 
+pub mod answers;
 pub mod objects;
+pub mod records;
+pub mod respond;
 pub mod sockets;

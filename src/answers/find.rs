@@ -1,0 +1,343 @@
+//! From a question to its records: the decision table of behaviour B2.
+
+use std::net::IpAddr;
+
+use super::{
+    code, nameserver,
+    place::{Front, Place, locate},
+    question::QueryName,
+    reverse,
+    service::{self, SVC},
+    sink::{Composed, Data, Mark, Owner, Record, Section, Sink},
+};
+use crate::{
+    objects::Known,
+    records::{
+        self,
+        name::{NAME_OCTETS_MAX, Name},
+        service::Service,
+        view::{Addressed, Pods, View, mapped},
+        zone::Zone,
+    },
+};
+
+/// What the tables know about a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Records: they went to the sink.
+    Records,
+    /// The name exists and has no such record.
+    NoData,
+    /// The name does not exist.
+    Miss,
+    /// Not found, but the tables are not complete: this is no "does not exist".
+    Unknown,
+    /// A CNAME went to the sink, and what it points at lies outside of the zone.
+    Chase,
+    /// The record cannot stand in a message.
+    Failed,
+    /// Zone transfers are asked for elsewhere.
+    Refused,
+}
+
+/// A question in a zone of a view.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    /// Where to look.
+    pub view: &'a View,
+    /// Below which apex.
+    pub zone: &'a Zone,
+    /// QTYPE.
+    pub qtype: u16,
+    /// Which address comes first where there are several: any number, another each time.
+    pub turn: usize,
+    /// What the tables are complete about.
+    pub known: Known,
+    /// Whose records they are: the question's, or those of the name that a chain has come to.
+    owner: Owner<'a>,
+}
+
+/// Memory for following a chain of CNAMEs. Kept by the caller, so that nothing is cleared between
+/// two questions.
+#[derive(Default)]
+pub struct Chain {
+    here: Hop,
+    next: Hop,
+}
+
+/// A name that a CNAME points at.
+#[derive(Default)]
+pub(super) struct Hop {
+    name: QueryName,
+    /// As the object spells it.
+    target: Spelled,
+}
+
+struct Spelled {
+    octets: [u8; NAME_OCTETS_MAX],
+    length: usize,
+}
+
+impl Default for Spelled {
+    fn default() -> Self {
+        Self { octets: [0; NAME_OCTETS_MAX], length: 1 }
+    }
+}
+
+/// What a lookup writes to: the sink, and the name to go on with if it comes to a CNAME.
+pub(super) struct Out<'o, S> {
+    pub(super) sink: &'o mut S,
+    next: &'o mut Hop,
+}
+
+/// "At most 11 CNAMEs" (behaviour A4).
+const CHAIN_MAX: usize = 11;
+/// The TTL of `dns-version`, whatever the option says (behaviour A2).
+const VERSION_TTL_SECS: u32 = 28_800;
+/// The version of the schema that is served.
+const VERSION: &[u8] = b"1.1.0";
+/// A SOA lives no longer than this (behaviour A2).
+const SOA_TTL_SECS_MAX: u32 = 300;
+
+impl<'a> Ask<'a> {
+    /// The question for this type in a zone of the view.
+    #[inline]
+    pub fn new(view: &'a View, zone: &'a Zone, qtype: u16, turn: usize) -> Self {
+        Self { view, zone, qtype, turn, known: view.known(), owner: Owner::Question }
+    }
+
+    /// Shows the records of `name` to `sink` and says what was found.
+    #[inline]
+    pub fn find<S: Sink>(&self, name: &QueryName, chain: &mut Chain, sink: &mut S) -> Found {
+        let start = sink.mark();
+        match self.resolve(name, &mut Out { sink, next: &mut chain.next }) {
+            Found::Chase => self.chase(chain, start, sink),
+            found => found,
+        }
+    }
+
+    /// Follows a chain of CNAMEs while it stays in the zone. "If that yields no record of the type,
+    /// the whole answer becomes NODATA."
+    fn chase<S: Sink>(&self, chain: &mut Chain, start: Mark, sink: &mut S) -> Found {
+        if self.qtype == code::CNAME {
+            return Found::Records;
+        }
+        for index in 0..CHAIN_MAX {
+            std::mem::swap(&mut chain.here, &mut chain.next);
+            let Hop { name, target } = &chain.here;
+            if name.zone_start(self.zone.apex.wire(), self.zone.labels).is_none() {
+                return Found::Chase;
+            }
+            let owner = Owner::Target(start.targets + index, Composed::absolute(&target.octets[..target.length]));
+            match (Ask { owner, ..*self }).resolve(name, &mut Out { sink, next: &mut chain.next }) {
+                Found::Chase => {}
+                Found::Records => return Found::Records,
+                Found::Unknown => {
+                    sink.rewind(start);
+                    return Found::Unknown;
+                }
+                _ => break,
+            }
+        }
+        sink.rewind(start);
+        Found::NoData
+    }
+
+    #[inline]
+    fn resolve<S: Sink>(&self, name: &QueryName, out: &mut Out<'_, S>) -> Found {
+        match self.qtype {
+            code::SOA => return self.soa(name, out),
+            code::NS if name.labels() == self.zone.labels => return nameserver::name_servers(self, out.sink),
+            code::AXFR | code::IXFR => return Found::Refused,
+            code::PTR => {
+                if let Some(address) = reverse::address(name) {
+                    return self.ptr(address, out);
+                }
+            }
+            _ => {}
+        }
+        match locate(name, self.zone, self.view.options.zonal) {
+            Place::Service { key, front } => self.service(key, front, out),
+            place => self.elsewhere(place, out),
+        }
+    }
+
+    #[inline]
+    fn service<S: Sink>(&self, key: &[u8], front: Front<'_>, out: &mut Out<'_, S>) -> Found {
+        let found = self.view.service(key, |service| service::answer(service, front, self, out));
+        match found.unwrap_or(Found::Miss) {
+            Found::Miss if !self.knows_names() => Found::Unknown,
+            found => found,
+        }
+    }
+
+    /// Everything but services.
+    fn elsewhere<S: Sink>(&self, place: Place<'_>, out: &mut Out<'_, S>) -> Found {
+        let or_miss = |found: bool| match found {
+            true => Found::NoData,
+            false if self.knows_names() => Found::Miss,
+            false => Found::Unknown,
+        };
+        match (place, self.qtype) {
+            (Place::Empty, _) => Found::NoData,
+            (Place::Version, code::TXT) => {
+                let record = Record { owner: self.owner, ttl_secs: VERSION_TTL_SECS, data: Data::Txt(VERSION) };
+                out.sink.push(Section::Answer, &record);
+                Found::Records
+            }
+            (Place::NameServer, code::A | code::AAAA) => nameserver::addresses(self, out),
+            (Place::NameServer, code::PTR | code::TXT) => or_miss(false),
+            (Place::NameServer, _) => Found::NoData,
+            (Place::Namespace { pod, label }, _) => {
+                or_miss(!(pod && self.view.options.pods == Pods::Disabled) && self.view.namespace_exposed(label))
+            }
+            (Place::Pod { namespace, name }, _) => self.pod(namespace, name, out),
+            (Place::Version | Place::Nowhere | Place::Service { .. }, _) => or_miss(false),
+        }
+    }
+
+    /// "insecure: the namespace must exist, the address is not checked. verified: a live pod in that
+    /// namespace whose podIP it is" (behaviour C8). SRV: "0 100 0".
+    fn pod<S: Sink>(&self, namespace: &[u8], name: &[u8], out: &mut Out<'_, S>) -> Found {
+        let unless_unknown = |known: bool| if known && self.knows_names() { Found::Miss } else { Found::Unknown };
+        let pods = self.view.options.pods;
+        if pods == Pods::Disabled || !self.view.namespace_exposed(namespace) {
+            return unless_unknown(true);
+        }
+        let dashed = &name[1..1 + usize::from(name[0])];
+        let Some(ip) = reverse::dashed(dashed) else { return unless_unknown(true) };
+        if pods == Pods::Verified && !self.pod_lives_at(namespace, ip) {
+            return unless_unknown(self.known.pods);
+        }
+        match self.qtype {
+            code::A if ip.is_ipv4() => drop(self.push_address(ip, out.sink)),
+            code::AAAA if ip.is_ipv6() => drop(self.push_address(ip, out.sink)),
+            code::SRV => {
+                let target = Composed::in_zone([name, b"\x03pod", &[]]);
+                let index = out.sink.targets();
+                self.push_srv(100, 0, target, out.sink);
+                self.push_additional(Owner::Target(index, target), ip, out.sink);
+            }
+            _ => return Found::NoData,
+        }
+        Found::Records
+    }
+
+    fn pod_lives_at(&self, namespace: &[u8], ip: IpAddr) -> bool {
+        let address = mapped(ip);
+        let is = |pod: &records::view::PodAddress| pod.address == address && *pod.namespace == *namespace;
+        self.view.pods.read(records::service::hash(&address), is, |_| ()).is_some()
+    }
+
+    /// "First cluster IPs (exactly one; first service found), then ready endpoint addresses, one per
+    /// service, deduplicated" (behaviour A2, C11).
+    fn ptr<S: Sink>(&self, address: IpAddr, out: &mut Out<'_, S>) -> Found {
+        let Some(primary) = &self.view.primary else { return Found::Miss };
+        let options = &self.view.options;
+        let filtered = !options.namespaces.is_empty() || options.namespace_labels.is_some();
+        let shown = |service: &Service| !filtered || service.namespace.is_exposed();
+        let address_octets = mapped(address);
+        let hash = records::service::hash(&address_octets);
+        let is = |entry: &Addressed| entry.address == address_octets;
+        let before = out.sink.mark().answers;
+
+        self.view.clusters.read_all(hash, is, |entry| {
+            if out.sink.mark().answers == before {
+                self.view.service(&entry.key.wire, |service| {
+                    if shown(service) {
+                        self.push_ptr([&service.key.wire, SVC, &[]], primary, out.sink);
+                    }
+                });
+            }
+        });
+        if out.sink.mark().answers > before {
+            return Found::Records;
+        }
+        let mut full = false;
+        self.view.endpoints.read_all(hash, is, |entry| {
+            self.view.service(&entry.key.wire, |service| {
+                let hosts = || service.endpoints.iter().flat_map(|group| group.hosts_at(address));
+                for (position, host) in hosts().enumerate().filter(|_| shown(service)) {
+                    let repeated = hosts().take(position).any(|earlier| earlier.label == host.label);
+                    full |= !repeated && !self.push_ptr([host.label, &service.key.wire, SVC], primary, out.sink);
+                }
+            });
+        });
+        if out.sink.mark().answers > before || full {
+            Found::Records
+        } else if self.known.services && self.known.endpoints {
+            Found::Miss
+        } else {
+            Found::Unknown
+        }
+    }
+
+    /// "SOA anywhere below a served zone, existing or not: NODATA."
+    fn soa<S: Sink>(&self, name: &QueryName, out: &mut Out<'_, S>) -> Found {
+        if name.labels() != self.zone.labels {
+            return Found::NoData;
+        }
+        out.sink.push(Section::Answer, &self.soa_record());
+        Found::Records
+    }
+
+    /// The SOA of the zone, for answers and negatives.
+    pub fn soa_record(&self) -> Record<'static> {
+        let minimum_secs = self.view.options.ttl_secs;
+        Record {
+            owner: Owner::Zone,
+            ttl_secs: minimum_secs.min(SOA_TTL_SECS_MAX),
+            data: Data::Soa { serial: self.view.serial(), minimum_secs },
+        }
+    }
+
+    fn knows_names(&self) -> bool {
+        self.known.services && self.known.namespaces
+    }
+
+    fn record<'r>(&self, owner: Owner<'r>, data: Data<'r>) -> Record<'r> {
+        Record { owner, ttl_secs: self.view.options.ttl_secs, data }
+    }
+
+    /// An address of the name that was asked for.
+    #[inline]
+    pub(super) fn push_address<S: Sink>(&self, ip: IpAddr, sink: &mut S) -> bool {
+        sink.push(Section::Answer, &self.record(self.owner, Data::Address(ip)))
+    }
+
+    pub(super) fn push_srv<S: Sink>(&self, weight: u16, port: u16, target: Composed<'_>, sink: &mut S) -> bool {
+        sink.push(Section::Answer, &self.record(self.owner, Data::Srv { weight, port, target }))
+    }
+
+    fn push_ptr<S: Sink>(&self, labels: [&[u8]; 3], primary: &Zone, sink: &mut S) -> bool {
+        let target = Composed { labels, end: super::sink::End::Name(primary.apex.wire()) };
+        sink.push(Section::Answer, &self.record(self.owner, Data::Ptr(target)))
+    }
+
+    pub(super) fn push_name_server<S: Sink>(&self, name: Composed<'_>, sink: &mut S) -> bool {
+        sink.push(Section::Answer, &self.record(Owner::Zone, Data::Ns(name)))
+    }
+
+    /// An address of a name in the answer.
+    pub(super) fn push_additional<S: Sink>(&self, owner: Owner<'_>, ip: IpAddr, sink: &mut S) -> bool {
+        sink.push(Section::Additional, &self.record(owner, Data::Address(ip)))
+    }
+
+    /// A CNAME, and where to go on from it.
+    pub(super) fn push_cname<S: Sink>(&self, target: &Name, out: &mut Out<'_, S>) -> Found {
+        let wire = target.wire();
+        out.sink.push(Section::Answer, &self.record(self.owner, Data::Cname(Composed::absolute(wire))));
+        out.next.target.octets[..wire.len()].copy_from_slice(wire);
+        out.next.target.length = wire.len();
+        match out.next.name.read(wire) {
+            Some(()) => Found::Chase,
+            None => Found::Failed,
+        }
+    }
+
+    /// Where a list of so many addresses starts this time.
+    #[inline]
+    pub(super) fn start_of(&self, count: usize) -> usize {
+        if count < 2 { 0 } else { self.turn % count }
+    }
+}

@@ -1,0 +1,373 @@
+//! The sink that writes a reply.
+//!
+//! Records go straight into the packet. A name that the packet holds already is written as a
+//! pointer to it (RFC 1035 section 4.1.4); the target of a SRV is written whole, as RFC 2782 asks.
+//! When a record does not fit, it and all behind it are left out, and TC says so.
+
+use std::net::IpAddr;
+
+use super::{
+    code,
+    question::{self, HEADER_OCTETS, Question, Rejection},
+    sink::{Composed, Data, End, Mark, Owner, Record, Section, Sink},
+};
+use crate::records::name::NAME_OCTETS_MAX;
+
+/// A reply that is being written.
+pub struct Reply<'o> {
+    buffer: &'o mut [u8],
+    length: usize,
+    /// Records may reach up to here; what is behind is for the OPT record.
+    limit: usize,
+    flags: u16,
+    /// Of answer, authority and additional.
+    counts: [u16; 3],
+    /// Where the apex of the question's zone starts in the packet.
+    zone_start: usize,
+    question_end: usize,
+    /// Where the names start that records point at.
+    targets: [u16; TARGETS_KEPT],
+    target_count: usize,
+}
+
+/// Of so many names the place is remembered, as many as fit into the sizes that are common over
+/// UDP. The owners of later ones are written again.
+const TARGETS_KEPT: usize = 64;
+/// Pointers reach so far (RFC 1035 section 4.1.4).
+const POINTER_MAX: usize = 0x3fff;
+/// The fixed part of an OPT record.
+const OPT_OCTETS: usize = 11;
+
+impl<'o> Reply<'o> {
+    /// Starts the reply to a question: the header to come, and the question as it was sent.
+    /// `limit_octets` is the size that the client takes.
+    #[inline]
+    pub fn new(question: &Question<'_>, limit_octets: usize, buffer: &'o mut [u8]) -> Self {
+        let name_end = HEADER_OCTETS + question.name.len();
+        let question_end = name_end + 4;
+        let [a, b] = question.qtype.to_be_bytes();
+        let [c, d] = question.qclass.to_be_bytes();
+        buffer[HEADER_OCTETS..name_end].copy_from_slice(question.name);
+        buffer[name_end..question_end].copy_from_slice(&[a, b, c, d]);
+        let opt = question.edns.map_or(0, |edns| OPT_OCTETS + echoed_octets(edns.options));
+        Self {
+            length: question_end,
+            limit: limit_octets.min(buffer.len()).saturating_sub(opt),
+            buffer,
+            flags: question.reply_flags(),
+            counts: [0; 3],
+            zone_start: 0,
+            question_end,
+            targets: [0; TARGETS_KEPT],
+            target_count: 0,
+        }
+    }
+
+    /// Finishes the reply and says how long it is.
+    #[inline]
+    pub fn finish(mut self, question: &Question<'_>, flags: u16, rcode: u16) -> usize {
+        if let Some(edns) = question.edns {
+            self.push_opt(edns.size_octets, u16::from(edns.dnssec_ok) << 15, rcode, edns.options);
+        }
+        self.write_header(question.id, self.flags | flags | rcode & 15, 1)
+    }
+
+    /// "EDNS version other than 0: BADVERS, OPT version 0 size 0, empty sections" (behaviour B3).
+    pub fn finish_bad_version(mut self, question: &Question<'_>) -> usize {
+        self.length = HEADER_OCTETS;
+        self.push_opt(0, 0, code::BADVERS, &[]);
+        self.write_header(question.id, self.flags, 0)
+    }
+
+    #[inline]
+    fn write_header(&mut self, id: u16, flags: u16, questions: u16) -> usize {
+        let [answers, authorities, additionals] = self.counts;
+        let words = [id, flags, questions, answers, authorities, additionals];
+        for (at, word) in self.buffer.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+            *at = word.to_be_bytes();
+        }
+        self.length
+    }
+
+    fn push_opt(&mut self, size_octets: u16, flags: u16, rcode: u16, options: &[u8]) {
+        let start = self.length;
+        let [size_high, size_low] = size_octets.to_be_bytes();
+        let [flags_high, flags_low] = flags.to_be_bytes();
+        self.put(&[0, 0, code::OPT as u8, size_high, size_low, (rcode >> 4) as u8, 0, flags_high, flags_low, 0, 0]);
+        for (number, data) in question::Options(options).flatten().filter(|(number, _)| is_echoed(*number)) {
+            self.put(&number.to_be_bytes());
+            self.put(&(data.len() as u16).to_be_bytes());
+            self.put(data);
+        }
+        let data_octets = (self.length - start - OPT_OCTETS) as u16;
+        self.buffer[start + OPT_OCTETS - 2..start + OPT_OCTETS].copy_from_slice(&data_octets.to_be_bytes());
+        self.counts[2] += 1;
+    }
+
+    #[inline]
+    fn put(&mut self, octets: &[u8]) {
+        self.buffer[self.length..self.length + octets.len()].copy_from_slice(octets);
+        self.length += octets.len();
+    }
+
+    fn put_pointer(&mut self, to: usize) {
+        self.put(&(0xc000 | to as u16).to_be_bytes());
+    }
+
+    #[inline]
+    fn put_owner(&mut self, owner: &Owner<'_>) {
+        match owner {
+            Owner::Question => self.put_pointer(HEADER_OCTETS),
+            Owner::Zone => self.put_pointer(self.zone_start),
+            Owner::Target(index, name) => match self.targets.get(*index) {
+                Some(&start) if start > 0 && *index < self.target_count => self.put_pointer(usize::from(start)),
+                _ => self.put_name(name),
+            },
+        }
+    }
+
+    /// A name, its end as a pointer where the packet has it.
+    fn put_name(&mut self, name: &Composed<'_>) {
+        for labels in name.labels {
+            self.put(labels);
+        }
+        match name.end {
+            End::Zone => self.put_pointer(self.zone_start),
+            End::Name(wire) => self.put_absolute(wire),
+        }
+    }
+
+    /// An absolute name; what it has in common with the end of the question's becomes a pointer.
+    fn put_absolute(&mut self, wire: &[u8]) {
+        let mut start = HEADER_OCTETS;
+        while start + 1 < self.name_end() {
+            let shared = &self.buffer[start..self.name_end()];
+            // The same octets might stand inside of a label.
+            if let Some(labels) = wire.strip_suffix(shared).filter(|labels| is_whole_labels(labels)) {
+                self.put(labels);
+                return self.put_pointer(start);
+            }
+            start += 1 + usize::from(self.buffer[start]);
+        }
+        self.put(wire);
+    }
+
+    /// A name without any pointer.
+    fn put_whole_name(&mut self, name: &Composed<'_>) {
+        for labels in name.labels {
+            self.put(labels);
+        }
+        match name.end {
+            End::Zone => {
+                let zone = self.zone_start..self.name_end();
+                self.buffer.copy_within(zone.clone(), self.length);
+                self.length += zone.len();
+            }
+            End::Name(wire) => self.put(wire),
+        }
+    }
+
+    fn name_end(&self) -> usize {
+        self.question_end - 4
+    }
+
+    fn name_octets(&self, name: &Composed<'_>) -> usize {
+        let end = match name.end {
+            End::Zone => self.name_end() - self.zone_start,
+            End::Name(wire) => wire.len(),
+        };
+        name.labels.iter().map(|labels| labels.len()).sum::<usize>() + end
+    }
+
+    /// Type, class IN, TTL; the length of the data follows.
+    fn put_fixed(&mut self, kind: u16, ttl_secs: u32) {
+        let [kind_high, kind_low] = kind.to_be_bytes();
+        let [a, b, c, d] = ttl_secs.to_be_bytes();
+        self.put(&[kind_high, kind_low, 0, code::CLASS_IN as u8, a, b, c, d]);
+    }
+
+    /// Data whose length is known when it is written.
+    fn put_data(&mut self, write: impl FnOnce(&mut Self)) {
+        let start = self.length;
+        self.length += 2;
+        write(self);
+        let octets = (self.length - start - 2) as u16;
+        self.buffer[start..start + 2].copy_from_slice(&octets.to_be_bytes());
+    }
+
+    /// Remembers that the name written next is one that records may own.
+    fn note_target(&mut self) {
+        if let Some(target) = self.targets.get_mut(self.target_count) {
+            *target = if self.length <= POINTER_MAX { self.length as u16 } else { 0 };
+        }
+        self.target_count += 1;
+    }
+
+    /// The commonest record: 16 or 28 octets of fixed places.
+    #[inline]
+    fn put_address(&mut self, ip: IpAddr, ttl_secs: u32) {
+        let [a, b, c, d] = ttl_secs.to_be_bytes();
+        match ip {
+            IpAddr::V4(ip) => {
+                let [e, f, g, h] = ip.octets();
+                self.put(&[0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]);
+            }
+            IpAddr::V6(ip) => {
+                self.put(&[0, code::AAAA as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 16]);
+                self.put(&ip.octets());
+            }
+        }
+    }
+
+    fn put_soa(&mut self, serial: u32, minimum_secs: u32) {
+        self.put(b"\x02ns\x03dns");
+        self.put_pointer(self.zone_start);
+        self.put(b"\x0ahostmaster");
+        self.put_pointer(self.zone_start);
+        for number in [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs] {
+            self.put(&number.to_be_bytes());
+        }
+    }
+
+    #[inline]
+    fn write(&mut self, record: &Record<'_>) {
+        self.put_owner(&record.owner);
+        if let Data::Address(ip) = record.data {
+            return self.put_address(ip, record.ttl_secs);
+        }
+        self.write_other(record);
+    }
+
+    fn write_other(&mut self, record: &Record<'_>) {
+        self.put_fixed(record.data.code(), record.ttl_secs);
+        self.put_data(|reply| match &record.data {
+            Data::Address(_) => {}
+            Data::Cname(name) | Data::Ns(name) => {
+                reply.note_target();
+                reply.put_name(name);
+            }
+            Data::Ptr(name) => reply.put_name(name),
+            Data::Srv { weight, port, target } => {
+                reply.put(&[0, 0]);
+                reply.put(&weight.to_be_bytes());
+                reply.put(&port.to_be_bytes());
+                reply.note_target();
+                reply.put_whole_name(target);
+            }
+            Data::Txt(text) => {
+                reply.put(&[text.len() as u8]);
+                reply.put(text);
+            }
+            Data::Soa { serial, minimum_secs } => reply.put_soa(*serial, *minimum_secs),
+        });
+    }
+
+    /// What the record needs at most, in octets. None for a name that no message can hold.
+    #[inline]
+    fn octets_max(&self, record: &Record<'_>) -> Option<usize> {
+        let owner = match &record.owner {
+            Owner::Question | Owner::Zone => 2,
+            Owner::Target(index, name) => {
+                if *index < TARGETS_KEPT {
+                    2
+                } else {
+                    self.name_octets(name)
+                }
+            }
+        };
+        let data = match &record.data {
+            Data::Address(IpAddr::V4(_)) => 4,
+            Data::Address(IpAddr::V6(_)) => 16,
+            Data::Cname(name) | Data::Ns(name) | Data::Ptr(name) => self.name_octets(name),
+            Data::Srv { target, .. } => 6 + self.name_octets(target),
+            Data::Txt(text) => 1 + text.len(),
+            Data::Soa { .. } => SOA_OCTETS,
+        };
+        let legal = data <= NAME_OCTETS_MAX + 6;
+        legal.then_some(owner + FIXED_OCTETS + data)
+    }
+}
+
+impl Sink for Reply<'_> {
+    #[inline]
+    fn push(&mut self, section: Section, record: &Record<'_>) -> bool {
+        if self.flags & question::TC != 0 {
+            return false;
+        }
+        let Some(octets_max) = self.octets_max(record) else { return true };
+        let start = self.length;
+        if start + octets_max > self.buffer.len() {
+            self.flags |= question::TC;
+            return false;
+        }
+        let targets = self.target_count;
+        self.write(record);
+        if self.length > self.limit {
+            self.length = start;
+            self.target_count = targets;
+            self.flags |= question::TC;
+            return false;
+        }
+        self.counts[section as usize] += 1;
+        true
+    }
+
+    #[inline]
+    fn set_zone(&mut self, start_in_name: usize) {
+        self.zone_start = HEADER_OCTETS + start_in_name;
+    }
+
+    #[inline]
+    fn mark(&self) -> Mark {
+        Mark { length: self.length, answers: self.counts[0], targets: self.target_count }
+    }
+
+    fn rewind(&mut self, mark: Mark) {
+        self.length = mark.length;
+        self.counts = [mark.answers, 0, 0];
+        self.target_count = mark.targets;
+        self.flags &= !question::TC;
+    }
+
+    fn targets(&self) -> usize {
+        self.target_count
+    }
+}
+
+/// Writes the bare header of a packet that is turned away.
+pub fn reject(rejection: Rejection, buffer: &mut [u8]) -> usize {
+    buffer[..HEADER_OCTETS].fill(0);
+    buffer[..2].copy_from_slice(&rejection.id.to_be_bytes());
+    buffer[2..4].copy_from_slice(&rejection.flags.to_be_bytes());
+    HEADER_OCTETS
+}
+
+/// Options that a reply repeats: NSID, EXPIRE, COOKIE, KEEPALIVE, PADDING (behaviour B3).
+pub fn is_echoed(option: u16) -> bool {
+    matches!(option, 3 | 9 | 10 | 11 | 12)
+}
+
+fn echoed_octets(options: &[u8]) -> usize {
+    let echoed = question::Options(options).flatten().filter(|(number, _)| is_echoed(*number));
+    echoed.map(|(_, data)| 4 + data.len()).sum()
+}
+
+fn is_whole_labels(mut wire: &[u8]) -> bool {
+    while let Some((&length, rest)) = wire.split_first() {
+        match rest.get(usize::from(length)..) {
+            Some(rest) => wire = rest,
+            None => return false,
+        }
+    }
+    true
+}
+
+const FIXED_OCTETS: usize = 10;
+/// `ns.dns` and `hostmaster` with a pointer each, and five numbers.
+const SOA_OCTETS: usize = 9 + 13 + 20;
+/// The numbers of every SOA (behaviour A2).
+pub const SOA_REFRESH_SECS: u32 = 7200;
+/// See [`SOA_REFRESH_SECS`].
+pub const SOA_RETRY_SECS: u32 = 1800;
+/// See [`SOA_REFRESH_SECS`].
+pub const SOA_EXPIRE_SECS: u32 = 86400;

@@ -1,0 +1,327 @@
+//! The records of a Service (behaviour A2 and A3).
+//!
+//! A name means the cluster IPs, a [`Selection`] of the endpoints, or the name behind an
+//! ExternalName.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::ControlFlow,
+};
+
+use super::{
+    code,
+    find::{Ask, Found, Out},
+    place::{Front, PortFilter},
+    sink::{Composed, Owner, Sink},
+};
+use crate::records::{
+    endpoints::{Group, Host, Port},
+    name::Name,
+    service::{External, Service, Target},
+};
+
+/// The label behind a service's own.
+pub(super) const SVC: &[u8] = b"\x03svc";
+
+/// Shows the records of `service` that `front` and the type ask for.
+#[inline]
+pub(super) fn answer<S: Sink>(service: &Service, front: Front<'_>, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
+    if !service.namespace.is_exposed() {
+        return Found::Miss;
+    }
+    let endpoints = |filter, host| Selection { service, groups: &service.endpoints, filter, host };
+    match (&service.target, front) {
+        (Target::ClusterIps(ports), Front::Nothing) => cluster_ips(service, ports, PortFilter::ANY, ask, out),
+        (Target::ClusterIps(ports), Front::Port(filter)) => cluster_ips(service, ports, filter, ask, out),
+        (Target::Endpoints, Front::Nothing) => endpoints(PortFilter::ANY, None).answer(ask, out),
+        (Target::Endpoints, Front::Port(filter)) => endpoints(filter, None).answer(ask, out),
+        (Target::Endpoints, Front::TopologyZone { zone, prefer }) => topology_zone(service, zone, prefer, ask, out),
+        (Target::External(to), Front::Nothing) => external(to, ask, out),
+        (Target::ClusterIps(_) | Target::Endpoints, Front::Endpoint(label)) => {
+            endpoints(PortFilter::ANY, Some(label)).answer(ask, out)
+        }
+        (Target::Nothing | Target::External(_), _) | (Target::ClusterIps(_), Front::TopologyZone { .. }) => Found::Miss,
+    }
+}
+
+/// A, AAAA: "every clusterIPs entry of the family"; SRV: "one per distinct port number". A service
+/// without ports is there all the same.
+#[inline]
+fn cluster_ips<S: Sink>(
+    service: &Service,
+    ports: &[Port],
+    filter: PortFilter<'_>,
+    ask: &Ask<'_>,
+    out: &mut Out<'_, S>,
+) -> Found {
+    if !any_port(ports, filter) {
+        return Found::Miss;
+    }
+    let ips = &service.cluster_ips;
+    match ask.qtype {
+        code::A | code::AAAA => {
+            let of_family = ips.iter().copied().filter(|ip| ip.is_ipv4() == (ask.qtype == code::A));
+            let count = of_family.clone().count();
+            let turn = ask.start_of(count);
+            let turned = of_family.clone().skip(turn).chain(of_family.take(turn));
+            for ip in turned {
+                ask.push_address(ip, out.sink);
+            }
+            if count == 0 { Found::NoData } else { Found::Records }
+        }
+        code::SRV if !ips.is_empty() => {
+            let matching = || ports.iter().filter(|port| filter.matches(&port.name, port.protocol.as_str()));
+            let weight = weight(matching().count() * ips.len());
+            let target = Composed::in_zone([&service.key.wire, SVC, &[]]);
+            let index = out.sink.targets();
+            for (position, number) in
+                matching().enumerate().filter_map(|(position, port)| Some((position, port.number?)))
+            {
+                if !matching().take(position).any(|earlier| earlier.number == Some(number)) {
+                    ask.push_srv(weight, number, target, out.sink);
+                }
+            }
+            if out.sink.targets() == index {
+                return Found::NoData;
+            }
+            for &ip in ips {
+                ask.push_additional(Owner::Target(index, target), ip, out.sink);
+            }
+            Found::Records
+        }
+        _ => Found::NoData,
+    }
+}
+
+/// "pin: only endpoints whose zone matches, none: NODATA. prefer: fall back to all."
+fn topology_zone<S: Sink>(service: &Service, zone: &[u8], prefer: bool, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
+    let is = |text: &str| zone.len() == text.len() + 1 && dotted(zone).eq(text.bytes());
+    let groups = match service.by_zone.iter().find(|(text, _)| is(text)) {
+        Some((_, groups)) => groups,
+        None if prefer => &service.endpoints,
+        None if ask.known.endpoints => return Found::NoData,
+        None => return Found::Unknown,
+    };
+    Selection { service, groups, filter: PortFilter::ANY, host: None }.answer(ask, out)
+}
+
+/// The text of labels in wire form: each length but the first becomes a dot.
+fn dotted(labels: &[u8]) -> impl Iterator<Item = u8> {
+    let mut label_left = labels[0];
+    labels[1..].iter().map(move |&octet| {
+        if label_left == 0 {
+            label_left = octet;
+            return b'.';
+        }
+        label_left -= 1;
+        octet
+    })
+}
+
+/// "CNAME: the target. A, AAAA: CNAME then the chased records. Other types: NODATA."
+fn external<S: Sink>(to: &External, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
+    match (to, ask.qtype) {
+        (External::Address, _) => Found::Miss,
+        (External::Name(target), code::A | code::AAAA | code::CNAME) => ask.push_cname(target, out),
+        (External::Illegal, code::A | code::AAAA | code::CNAME) => Found::Failed,
+        _ => Found::NoData,
+    }
+}
+
+/// Some of the endpoints of a service: those on certain ports, or those of one name.
+#[derive(Clone, Copy)]
+struct Selection<'s> {
+    service: &'s Service,
+    groups: &'s [Group],
+    filter: PortFilter<'s>,
+    /// An endpoint name, as one label in wire form.
+    host: Option<&'s [u8]>,
+}
+
+impl<'s> Selection<'s> {
+    /// "NXDOMAIN where there is no endpoint at all, NODATA where there is one without such a record."
+    fn answer<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
+        let alias = || self.groups().find_map(|group| self.alias(group));
+        match ask.qtype {
+            code::A | code::AAAA | code::SRV | code::CNAME if !self.exists() => {}
+            code::A | code::AAAA => {
+                let any = match self.host {
+                    None => self.push_all(ask, out),
+                    Some(_) => self.push_hosts(ask, out),
+                };
+                if any {
+                    return Found::Records;
+                }
+                return alias().map_or(Found::NoData, |target| ask.push_cname(target, out));
+            }
+            code::CNAME => return alias().map_or(Found::NoData, |target| ask.push_cname(target, out)),
+            code::SRV => return self.push_srv(ask, out),
+            _ if self.exists() => return Found::NoData,
+            _ => {}
+        }
+        if ask.known.endpoints { Found::Miss } else { Found::Unknown }
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &'s Group> + Clone + use<'s> {
+        let filter = self.filter;
+        self.groups.iter().filter(move |group| any_port(&group.ports, filter))
+    }
+
+    fn exists(&self) -> bool {
+        self.groups().any(|group| self.hosts(group).next().is_some() || self.alias(group).is_some())
+    }
+
+    fn hosts(&self, group: &'s Group) -> impl Iterator<Item = Host<'s>> + use<'s> {
+        let all = self.host.is_none().then(|| group.hosts());
+        let named = self.host.map(|label| group.hosts_named(label));
+        all.into_iter().flatten().chain(named.into_iter().flatten())
+    }
+
+    fn alias(&self, group: &'s Group) -> Option<&'s Name> {
+        let is = |label: &[u8]| self.host.is_none_or(|host| host.eq_ignore_ascii_case(label));
+        group.aliases.iter().find(|alias| is(&alias.label)).map(|alias| &alias.target)
+    }
+
+    /// Every address of the family, each group's turned. Says whether there is any.
+    fn push_all<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
+        let mut any = false;
+        for (position, group) in self.groups().enumerate() {
+            let repeated = |ip| position > 0 && self.groups().take(position).any(|earlier| earlier.has(ip));
+            let list = Family::of(group, ask.qtype);
+            let turn = ask.start_of(list.len());
+            for index in (turn..list.len()).chain(0..turn) {
+                let ip = list.get(index);
+                any = true;
+                if !repeated(ip) && !ask.push_address(ip, out.sink) {
+                    return any;
+                }
+            }
+        }
+        any
+    }
+
+    /// The addresses of one name. Says whether there is any of the family.
+    fn push_hosts<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
+        let mut any = false;
+        let lists = || self.groups().flat_map(|group| self.hosts(group)).map(|host| host.addresses);
+        for (position, list) in lists().enumerate() {
+            let turn = ask.start_of(list.len());
+            for &ip in list[turn..].iter().chain(&list[..turn]) {
+                if ip.is_ipv4() != (ask.qtype == code::A) || lists().take(position).any(|earlier| earlier.contains(&ip))
+                {
+                    continue;
+                }
+                any = true;
+                if !ask.push_address(ip, out.sink) {
+                    return any;
+                }
+            }
+        }
+        any
+    }
+
+    /// "0 W PORT ENDPOINT for each port of the slice", then the addresses of each endpoint.
+    fn push_srv<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
+        let weight = weight(self.groups().map(|group| self.listed(group)).sum());
+        let first = out.sink.targets();
+        let target = |host: Host<'s>| Composed::in_zone([host.label, &self.service.key.wire, SVC]);
+        let _ = self.each_srv(|_, host, number| match ask.push_srv(weight, number, target(host), out.sink) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        });
+        let mut index = first;
+        let _ = self.each_srv(|earlier, host, _| {
+            let owner = Owner::Target(index, target(host));
+            index += 1;
+            for &ip in host.addresses {
+                let repeated =
+                    named_earlier(self.groups().take(earlier), host, |other, _| other.addresses.contains(&ip));
+                if !repeated && !ask.push_additional(owner, ip, out.sink) {
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        if index == first { Found::NoData } else { Found::Records }
+    }
+
+    /// How many pairs of address and port there are, repeated ones too.
+    fn listed(&self, group: &'s Group) -> usize {
+        let ports = group.ports.iter().filter(|port| self.filter.matches(&port.name, port.protocol.as_str()));
+        let addresses = match self.host {
+            None => group.listed,
+            Some(_) => self.hosts(group).map(|host| host.listed).sum(),
+        };
+        addresses as usize * ports.count().max(1)
+    }
+
+    /// Every distinct pair of endpoint name and port number, with how many groups came before.
+    fn each_srv(&self, mut show: impl FnMut(usize, Host<'s>, u16) -> ControlFlow<()>) -> ControlFlow<()> {
+        for (position, group) in self.groups().enumerate() {
+            for host in self.hosts(group) {
+                let matching =
+                    || group.ports.iter().filter(|port| self.filter.matches(&port.name, port.protocol.as_str()));
+                for (index, port) in matching().enumerate() {
+                    let Some(number) = port.number else { continue };
+                    let offers = |port: &Port| port.number == Some(number);
+                    let in_group = matching().take(index).any(offers);
+                    let offered = |_: Host<'_>, group: &Group| {
+                        group
+                            .ports
+                            .iter()
+                            .any(|port| offers(port) && self.filter.matches(&port.name, port.protocol.as_str()))
+                    };
+                    if !in_group && !named_earlier(self.groups().take(position), host, offered) {
+                        show(position, host, number)?;
+                    }
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether an earlier group has an endpoint of the same name of which `also` holds.
+fn named_earlier<'g>(
+    mut earlier: impl Iterator<Item = &'g Group>,
+    host: Host<'_>,
+    also: impl Fn(Host<'_>, &Group) -> bool,
+) -> bool {
+    earlier.any(|group| group.hosts_named(host.label).any(|other| other.label == host.label && also(other, group)))
+}
+
+/// Whether a port is meant. Where there are none, only "any port" is.
+fn any_port(ports: &[Port], filter: PortFilter<'_>) -> bool {
+    filter == PortFilter::ANY || ports.iter().any(|port| filter.matches(&port.name, port.protocol.as_str()))
+}
+
+/// "Weight = max(1, 100 div N)."
+fn weight(listed: usize) -> u16 {
+    (100 / listed.max(1)).max(1) as u16
+}
+
+/// A group's addresses of one family.
+enum Family<'g> {
+    V4(&'g [Ipv4Addr]),
+    V6(&'g [Ipv6Addr]),
+}
+
+impl<'g> Family<'g> {
+    fn of(group: &'g Group, qtype: u16) -> Self {
+        if qtype == code::A { Self::V4(&group.v4) } else { Self::V6(&group.v6) }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::V4(list) => list.len(),
+            Self::V6(list) => list.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> IpAddr {
+        match self {
+            Self::V4(list) => list[index].into(),
+            Self::V6(list) => list[index].into(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What DNS should say of one Service: the unit that is published and read as a whole.
+//!
+//! It stores facts (addresses, ports, names), not messages: rendering an answer from them is
+//! cheaper than fetching a prepared one from memory, and they are smaller. Each function below is
+//! one rule of the record schema, with the rule above it.
+
+use std::{
+    hash::{BuildHasher, Hasher},
+    net::IpAddr,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use foldhash::quality::RandomState;
+
+use super::{
+    endpoints::{self, Groups, Naming, Port},
+    name::{self, Name},
+};
+use crate::objects::{self, ServiceSpec};
+
+/// One Service, or the endpoints of one that does not exist.
+#[derive(Debug)]
+pub struct Service {
+    /// Its place in the zone.
+    pub key: Arc<ServiceKey>,
+    /// Where it lives.
+    pub namespace: Arc<Namespace>,
+    /// What its name leads to.
+    pub target: Target,
+    /// The cluster IPs in their order. An ExternalName's left-over ones are here too: they have a
+    /// PTR but no A (behaviour A4).
+    pub cluster_ips: Box<[IpAddr]>,
+    /// Its ready endpoints.
+    pub endpoints: Groups,
+    /// The same by topology zone; empty without the option `zonal`.
+    pub by_zone: Box<[(Box<str>, Groups)]>,
+}
+
+/// What the name of a Service leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Nothing: there are endpoints, but no Service that we serve. Their PTRs live on.
+    Nothing,
+    /// The cluster IPs, on these ports.
+    ClusterIps(Box<[Port]>),
+    /// The endpoints.
+    Endpoints,
+    /// Another name.
+    External(External),
+}
+
+/// What an ExternalName points at.
+#[derive(Debug, PartialEq, Eq)]
+pub enum External {
+    /// A name, as written.
+    Name(Name),
+    /// An address: such a name does not exist (behaviour A4).
+    Address,
+    /// Nothing at all: no data.
+    Nothing,
+    /// A text that cannot stand in a message: the question fails.
+    Illegal,
+}
+
+/// A service label and a namespace label in wire form and lower case, as a question holds them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ServiceKey {
+    /// `\x03web\x04shop`
+    pub wire: Box<[u8]>,
+    /// Where it stands in the tables.
+    pub hash: u64,
+}
+
+/// A namespace, whether or not it exists.
+#[derive(Debug)]
+pub struct Namespace {
+    /// One label in wire form and lower case.
+    pub label: Box<[u8]>,
+    /// Whether it exists and is exposed. Services read it when they are asked for, so that a
+    /// namespace comes and goes by one store.
+    pub exposed: AtomicBool,
+}
+
+/// What the options of a view make of objects.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How endpoints are named.
+    pub naming: Naming,
+    /// `noendpoints`: no endpoint is looked at.
+    pub no_endpoints: bool,
+    /// `ignore empty_service`: a cluster IP without a ready endpoint does not exist.
+    pub ignore_empty: bool,
+    /// `zonal`: endpoints are also found by topology zone.
+    pub zonal: bool,
+}
+
+impl ServiceKey {
+    /// The key of these names; none where one is no label.
+    pub fn new(namespace: &str, name: &str) -> Option<Self> {
+        let one_label =
+            |text: &str| (!text.is_empty() && text.len() <= name::LABEL_OCTETS_MAX).then(|| wire_label(text));
+        let mut wire = one_label(name)?;
+        wire.extend(one_label(namespace)?);
+        let hash = hash(&wire);
+        Some(Self { wire: wire.into(), hash })
+    }
+
+    /// The service's own name.
+    pub fn service(&self) -> &[u8] {
+        &self.wire[1..1 + usize::from(self.wire[0])]
+    }
+
+    /// The namespace's name.
+    pub fn namespace(&self) -> &[u8] {
+        &self.wire[2 + usize::from(self.wire[0])..]
+    }
+}
+
+/// Where a key stands in the tables. Keyed anew in each process, so that nobody can aim at a slot.
+#[inline]
+pub fn hash(key: &[u8]) -> u64 {
+    static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+    let mut hasher = STATE.build_hasher();
+    hasher.write(key);
+    hasher.finish()
+}
+
+/// A text as one lower-case label in wire form.
+pub fn wire_label(text: &str) -> Vec<u8> {
+    let mut wire = vec![text.len() as u8];
+    wire.extend(text.bytes().map(|octet| octet.to_ascii_lowercase()));
+    wire
+}
+
+impl Namespace {
+    /// Whether it exists and is exposed.
+    #[inline]
+    pub fn is_exposed(&self) -> bool {
+        self.exposed.load(Ordering::Relaxed)
+    }
+}
+
+impl Service {
+    /// Applies the schema to the objects of one Service: itself, if there is one, and those that
+    /// list its endpoints.
+    pub fn new<'o>(
+        key: Arc<ServiceKey>,
+        namespace: Arc<Namespace>,
+        service: Option<&objects::Service>,
+        listed: impl Iterator<Item = &'o objects::Endpoints> + Clone,
+        rules: Rules,
+    ) -> Self {
+        let listed = listed.filter(|_| !rules.no_endpoints);
+        let endpoints = endpoints::group(listed.clone(), rules.naming, |_| true);
+        Self {
+            target: target(service, &endpoints, rules),
+            cluster_ips: cluster_ips(service),
+            by_zone: if rules.zonal { by_zone(listed, rules.naming) } else { Box::default() },
+            key,
+            namespace,
+            endpoints,
+        }
+    }
+
+    /// Whether there is nothing to say: neither records nor PTRs.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.target, Target::Nothing) && self.cluster_ips.is_empty() && self.endpoints.is_empty()
+    }
+
+    /// Whether both say the same.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.target == other.target
+            && self.cluster_ips == other.cluster_ips
+            && self.endpoints == other.endpoints
+            && self.by_zone == other.by_zone
+    }
+
+    /// Every address of an endpoint, some more than once.
+    pub fn endpoint_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.endpoints
+            .iter()
+            .flat_map(|group| group.v4.iter().copied().map(IpAddr::V4).chain(group.v6.iter().copied().map(IpAddr::V6)))
+    }
+}
+
+/// "ExternalName wins over left-over cluster IPs" is decided when the object is read; here:
+/// a cluster IP without any ready endpoint does not exist under `ignore empty_service`.
+fn target(service: Option<&objects::Service>, endpoints: &Groups, rules: Rules) -> Target {
+    let Some(service) = service else { return Target::Nothing };
+    match &service.spec {
+        ServiceSpec::Cluster { .. } if rules.ignore_empty && endpoints.is_empty() => Target::Nothing,
+        ServiceSpec::Cluster { .. } => Target::ClusterIps(service.ports.iter().map(Port::new).collect()),
+        ServiceSpec::Headless => Target::Endpoints,
+        ServiceSpec::External { target, .. } => Target::External(external(target)),
+    }
+}
+
+/// "Target is an IPv4/IPv6 literal: NXDOMAIN. Empty target: no data. No legal name: no answer."
+fn external(target: &str) -> External {
+    if target.parse::<IpAddr>().is_ok() {
+        return External::Address;
+    }
+    match Name::parse(target) {
+        Ok(name) if name == Name::root() => External::Nothing,
+        Ok(name) => External::Name(name),
+        Err(_) => External::Illegal,
+    }
+}
+
+fn cluster_ips(service: Option<&objects::Service>) -> Box<[IpAddr]> {
+    match service.map(|service| &service.spec) {
+        Some(ServiceSpec::Cluster { ips, .. } | ServiceSpec::External { ips, .. }) => ips.clone(),
+        Some(ServiceSpec::Headless) | None => Box::default(),
+    }
+}
+
+/// "pin: only endpoints whose slice `zone` matches" (behaviour C9).
+fn by_zone<'o>(
+    listed: impl Iterator<Item = &'o objects::Endpoints> + Clone,
+    naming: Naming,
+) -> Box<[(Box<str>, Groups)]> {
+    let subsets = listed.clone().flat_map(|object| &object.subsets);
+    let mut zones: Vec<&str> =
+        subsets.flat_map(|subset| &subset.ready).filter_map(|ready| ready.zone.as_deref()).collect();
+    zones.sort_unstable();
+    zones.dedup();
+    let groups = |zone| endpoints::group(listed.clone(), naming, |endpoint| endpoint.zone.as_deref() == Some(zone));
+    zones.into_iter().map(|zone| (zone.to_lowercase().into(), groups(zone))).collect()
+}

@@ -1,0 +1,332 @@
+//! The writer's side: every object as we know it, and the index that turns a change into the
+//! services it touches.
+//!
+//! A change of one object rebuilds the record set of one Service and publishes it where it
+//! differs. A whole picture is applied as a difference: what is equal is not touched, and what it
+//! does not hold is deleted at the end, so no reader meets a half-empty cluster.
+
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+};
+
+use super::{
+    service::{self, Namespace, Service, ServiceKey, wire_label},
+    view::{Addressed, PodAddress, View, mapped},
+};
+use crate::objects::{self, Change, Key, Kind, Known, Object, Origin, Picture};
+
+/// Every object as we know it.
+#[derive(Default)]
+pub struct Store {
+    services: HashMap<Box<[u8]>, Joined>,
+    /// To which Service the endpoints of an object belong, by the object's key.
+    listed: HashMap<Key, Arc<ServiceKey>>,
+    namespaces: HashMap<Box<str>, objects::Namespace>,
+    pods: HashMap<Key, objects::Pod>,
+    known: Known,
+    views: Vec<Arc<View>>,
+}
+
+/// A Service and the objects that list its endpoints.
+struct Joined {
+    key: Arc<ServiceKey>,
+    service: Option<objects::Service>,
+    listed: Vec<objects::Endpoints>,
+}
+
+impl Store {
+    /// A store that keeps these views up to date.
+    pub fn new(views: Vec<Arc<View>>) -> Self {
+        Self { views, ..Self::default() }
+    }
+
+    /// Takes one step from the cluster as we knew it to the cluster as it is.
+    pub fn apply(&mut self, change: Change, now_unix_secs: u32) {
+        match change {
+            Change::Apply(object) => self.put(object, now_unix_secs),
+            Change::Delete(key) => self.delete(&key, now_unix_secs),
+            Change::Reset(picture) => self.reset(picture, now_unix_secs),
+        }
+    }
+
+    /// Every Service that is known, without those of which only endpoints are.
+    pub fn services(&self) -> impl Iterator<Item = &objects::Service> {
+        self.services.values().filter_map(|joined| joined.service.as_ref())
+    }
+
+    /// The kinds about which the store is complete.
+    pub fn known(&self) -> Known {
+        self.known
+    }
+
+    fn reset(&mut self, picture: Picture, now_unix_secs: u32) {
+        let mut kept: HashSet<Key> = HashSet::with_capacity(picture.objects.len());
+        // Namespaces first: a service that arrives before its namespace would be hidden for a while.
+        let (namespaces, others): (Vec<_>, Vec<_>) =
+            picture.objects.into_iter().partition(|object| matches!(object, Object::Namespace(_)));
+        for object in namespaces.into_iter().chain(others) {
+            kept.insert(object.key());
+            self.put(object, now_unix_secs);
+        }
+        for key in self.keys().filter(|key| !kept.contains(key)).collect::<Vec<_>>() {
+            self.delete(&key, now_unix_secs);
+        }
+        self.known = picture.known;
+        for view in &self.views {
+            view.set_known(self.known);
+            view.namespaces.for_each(|cell| forget_namespace(view, cell.clone()));
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        let namespaces = self.namespaces.keys().map(|name| Key {
+            kind: Kind::Namespace,
+            namespace: Box::default(),
+            name: name.clone(),
+        });
+        let services = self.services().map(|service| Key {
+            kind: Kind::Service,
+            namespace: service.namespace.clone(),
+            name: service.name.clone(),
+        });
+        namespaces.chain(services).chain(self.listed.keys().cloned()).chain(self.pods.keys().cloned())
+    }
+
+    fn put(&mut self, object: Object, now_unix_secs: u32) {
+        match object {
+            Object::Service(service) => {
+                self.change_service(&service.namespace.clone(), &service.name.clone(), now_unix_secs, |joined| {
+                    let changed = joined.service.as_ref() != Some(&service);
+                    joined.service = Some(service);
+                    changed
+                });
+            }
+            Object::Endpoints(endpoints) => self.put_endpoints(endpoints, now_unix_secs),
+            Object::Namespace(namespace) => {
+                let name = namespace.name.clone();
+                if self.namespaces.get(&name) != Some(&namespace) {
+                    self.namespaces.insert(name.clone(), namespace);
+                    self.publish_namespace(&name);
+                    self.moved(now_unix_secs);
+                }
+            }
+            Object::Pod(pod) => self.put_pod(pod, now_unix_secs),
+        }
+    }
+
+    fn delete(&mut self, key: &Key, now_unix_secs: u32) {
+        match key.kind {
+            Kind::Service => {
+                self.change_service(&key.namespace, &key.name, now_unix_secs, |joined| joined.service.take().is_some())
+            }
+            Kind::EndpointSlice | Kind::Endpoints => self.delete_endpoints(key, now_unix_secs),
+            Kind::Namespace => {
+                if self.namespaces.remove(&key.name).is_some() {
+                    self.publish_namespace(&key.name);
+                    self.moved(now_unix_secs);
+                }
+            }
+            Kind::Pod => {
+                if let Some(pod) = self.pods.remove(key) {
+                    self.publish_pod(key, Some(&pod), None);
+                    self.moved(now_unix_secs);
+                }
+            }
+        }
+    }
+
+    fn put_endpoints(&mut self, endpoints: objects::Endpoints, now_unix_secs: u32) {
+        let object = Object::Endpoints(endpoints);
+        let key = object.key();
+        let Object::Endpoints(endpoints) = object else { return };
+        // A slice without the label belongs to no Service: nothing can be said of it.
+        let owner = endpoints.service.clone().and_then(|service| ServiceKey::new(&endpoints.namespace, &service));
+        if self.listed.get(&key).is_some_and(|listed| Some(&**listed) != owner.as_ref()) {
+            self.delete_endpoints(&key, now_unix_secs);
+        }
+        let (Some(_), Some(service)) = (owner, endpoints.service.clone()) else { return };
+        let namespace = endpoints.namespace.clone();
+        self.change_service(&namespace, &service, now_unix_secs, |joined| {
+            match joined.listed.iter_mut().find(|listed| is_object(listed, &key)) {
+                Some(listed) if *listed == endpoints => false,
+                Some(listed) => {
+                    *listed = endpoints;
+                    true
+                }
+                None => {
+                    joined.listed.push(endpoints);
+                    true
+                }
+            }
+        });
+        if let Some(joined) = ServiceKey::new(&namespace, &service).and_then(|key| self.services.get(&key.wire)) {
+            self.listed.insert(key, joined.key.clone());
+        }
+    }
+
+    fn delete_endpoints(&mut self, key: &Key, now_unix_secs: u32) {
+        let Some(owner) = self.listed.remove(key) else { return };
+        self.change(owner, now_unix_secs, |joined| {
+            let before = joined.listed.len();
+            joined.listed.retain(|listed| !is_object(listed, key));
+            joined.listed.len() != before
+        });
+    }
+
+    /// A Pod that is being deleted is not added, and stays as it was where it is known.
+    fn put_pod(&mut self, pod: objects::Pod, now_unix_secs: u32) {
+        if pod.deleting {
+            return;
+        }
+        let key = Key { kind: Kind::Pod, namespace: pod.namespace.clone(), name: pod.name.clone() };
+        let before = self.pods.insert(key.clone(), pod);
+        let now = self.pods.get(&key);
+        if before.as_ref() != now {
+            self.publish_pod(&key, before.as_ref(), now);
+            self.moved(now_unix_secs);
+        }
+    }
+
+    fn change_service(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        now_unix_secs: u32,
+        change: impl FnOnce(&mut Joined) -> bool,
+    ) {
+        // The decoder refuses names that are no labels; a program that embeds us might not.
+        if let Some(key) = ServiceKey::new(namespace, name) {
+            self.change(Arc::new(key), now_unix_secs, change);
+        }
+    }
+
+    /// Changes what is known of one Service, and publishes it if `change` says that it differs.
+    fn change(&mut self, key: Arc<ServiceKey>, now_unix_secs: u32, change: impl FnOnce(&mut Joined) -> bool) {
+        let mut entry = match self.services.entry(key.wire.clone()) {
+            Entry::Occupied(entry) => entry,
+            Entry::Vacant(entry) => entry.insert_entry(Joined { key, service: None, listed: Vec::new() }),
+        };
+        if !change(entry.get_mut()) {
+            return;
+        }
+        let joined = entry.get();
+        if joined.service.is_none() && joined.listed.is_empty() {
+            let joined = entry.remove();
+            self.publish_service(&joined, now_unix_secs);
+        } else {
+            let key = joined.key.clone();
+            self.publish_service(&self.services[&key.wire], now_unix_secs);
+        }
+    }
+
+    fn publish_service(&self, joined: &Joined, now_unix_secs: u32) {
+        for view in &self.views {
+            let namespace = namespace_cell(view, &wire_label(&String::from_utf8_lossy(joined.key.namespace())));
+            let service = joined.service.as_ref().filter(|service| view.selects(&service.labels));
+            let fresh =
+                Service::new(joined.key.clone(), namespace.clone(), service, joined.endpoints(view), view.rules());
+            if publish_service(view, fresh) {
+                view.set_serial(now_unix_secs);
+            }
+            forget_namespace(view, namespace);
+        }
+    }
+
+    fn publish_namespace(&self, name: &str) {
+        for view in &self.views {
+            let exposed = self.namespaces.get(name).is_some_and(|namespace| view.exposes(namespace));
+            let cell = namespace_cell(view, &wire_label(name));
+            cell.exposed.store(exposed, Ordering::Relaxed);
+            forget_namespace(view, cell);
+        }
+    }
+
+    fn publish_pod(&self, key: &Key, before: Option<&objects::Pod>, now: Option<&objects::Pod>) {
+        for view in self.views.iter().filter(|view| view.options.needs().pods) {
+            for (pod, present) in [(before, false), (now, true)] {
+                let Some((pod, ip)) = pod.and_then(|pod| Some((pod, pod.ip?))) else { continue };
+                let entry = PodAddress {
+                    address: mapped(ip),
+                    namespace: wire_label(&pod.namespace).into(),
+                    pod: key.name.clone(),
+                };
+                let hash = service::hash(&entry.address);
+                let is = |other: &PodAddress| {
+                    other.address == entry.address && other.namespace == entry.namespace && other.pod == entry.pod
+                };
+                let present = present && view.selects(&pod.labels);
+                view.pods.publish(hash, is, present.then(|| entry.clone()));
+            }
+        }
+    }
+
+    fn moved(&self, now_unix_secs: u32) {
+        for view in &self.views {
+            view.set_serial(now_unix_secs);
+        }
+    }
+}
+
+impl Joined {
+    /// "Slices win when the service has any": then what else lists its endpoints is left out.
+    fn endpoints<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a objects::Endpoints> + Clone {
+        let has_slice = self.listed.iter().any(|listed| listed.origin == Origin::Slice);
+        self.listed
+            .iter()
+            .filter(move |listed| (listed.origin == Origin::Slice) == has_slice && view.selects(&listed.labels))
+    }
+}
+
+fn is_object(endpoints: &objects::Endpoints, key: &Key) -> bool {
+    endpoints.origin.kind() == key.kind && endpoints.name == key.name && endpoints.namespace == key.namespace
+}
+
+/// The cell of a namespace; made where there is none, and then not exposed.
+fn namespace_cell(view: &View, label: &[u8]) -> Arc<Namespace> {
+    let hash = service::hash(label);
+    let is = |namespace: &Arc<Namespace>| *namespace.label == *label;
+    view.namespaces.read(hash, is, Arc::clone).unwrap_or_else(|| {
+        let cell = Arc::new(Namespace { label: label.into(), exposed: AtomicBool::new(false) });
+        view.namespaces.publish(hash, is, Some(cell.clone()));
+        cell
+    })
+}
+
+/// Removes the cell of a namespace that is not there and that no Service refers to.
+fn forget_namespace(view: &View, cell: Arc<Namespace>) {
+    // One reference is the table's, one is ours.
+    if !cell.is_exposed() && Arc::strong_count(&cell) <= 2 {
+        view.namespaces.publish(service::hash(&cell.label), |other| Arc::ptr_eq(other, &cell), None);
+    }
+}
+
+/// Publishes a Service and its addresses where they differ from those before.
+fn publish_service(view: &View, fresh: Service) -> bool {
+    let key = fresh.key.clone();
+    let is = |service: &Arc<Service>| service.key.wire == key.wire;
+    let before = view.services.read(key.hash, is, Arc::clone);
+    if before.as_ref().is_some_and(|before| before.says_the_same(&fresh)) || before.is_none() && fresh.is_empty() {
+        return false;
+    }
+    let fresh = Arc::new(fresh);
+    // New addresses are entered before the Service is shown and old ones removed after, so that
+    // a PTR never misses a name that can be seen.
+    let addresses = |service: &Service| service.endpoint_addresses().map(mapped).collect::<HashSet<_>>();
+    let clusters = |service: &Service| service.cluster_ips.iter().copied().map(mapped).collect::<HashSet<_>>();
+    let (old, old_clusters) = before.as_deref().map(|old| (addresses(old), clusters(old))).unwrap_or_default();
+    let (new, new_clusters) = (addresses(&fresh), clusters(&fresh));
+    for (table, old, new) in [(&view.endpoints, &old, &new), (&view.clusters, &old_clusters, &new_clusters)] {
+        new.difference(old).for_each(|&address| enter(table, address, &key, true));
+    }
+    view.services.publish(key.hash, is, (!fresh.is_empty()).then_some(fresh));
+    for (table, old, new) in [(&view.endpoints, &old, &new), (&view.clusters, &old_clusters, &new_clusters)] {
+        old.difference(new).for_each(|&address| enter(table, address, &key, false));
+    }
+    true
+}
+
+fn enter(table: &super::published::Published<Addressed>, address: [u8; 16], key: &Arc<ServiceKey>, present: bool) {
+    let is = |entry: &Addressed| entry.address == address && entry.key.wire == key.wire;
+    table.publish(service::hash(&address), is, present.then(|| Addressed { address, key: key.clone() }));
+}

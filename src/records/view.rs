@@ -1,0 +1,219 @@
+//! The tables that answers are read from: what the options of one `kubernetes` stanza make of the
+//! cluster.
+//!
+//! ```text
+//! services    (namespace, service) ─► Service       forward names
+//! namespaces  label ─► Namespace                    which names may exist at all
+//! clusters    address ─► ServiceKey                 PTR of cluster IPs
+//! endpoints   address ─► ServiceKey                 PTR of endpoints
+//! pods        address ─► namespace                  verified pod names
+//! ```
+//!
+//! Readers only load; the [`Store`](super::store::Store) is the one writer.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
+};
+
+use super::{
+    endpoints::Naming,
+    name::Name,
+    published::Published,
+    selector::Selector,
+    service::{self, Namespace, Rules, Service, ServiceKey},
+    zone::Zone,
+};
+use crate::objects::{self, Known, Needs};
+
+/// The options of a view, named as CoreDNS's `kubernetes` plugin names them.
+#[derive(Clone, Debug)]
+pub struct ViewOptions {
+    /// What it is authoritative for: in the order of the configuration, in a view longest first.
+    pub zones: Vec<Zone>,
+    /// The TTL of its records.
+    pub ttl_secs: u32,
+    /// Names of pods.
+    pub pods: Pods,
+    /// Endpoints without hostname are named after their Pod.
+    pub endpoint_pod_names: bool,
+    /// Only these namespaces.
+    pub namespaces: Vec<String>,
+    /// Only namespaces with such labels.
+    pub namespace_labels: Option<Selector>,
+    /// Only Services, EndpointSlices and Pods with such labels.
+    pub labels: Option<Selector>,
+    /// No endpoint is looked at.
+    pub no_endpoints: bool,
+    /// A cluster IP without a ready endpoint does not exist.
+    pub ignore_empty_service: bool,
+    /// Endpoints of headless services are also found by topology zone.
+    pub zonal: bool,
+    /// Where a name that does not exist is left to the next stage.
+    pub fallthrough: Vec<Name>,
+    /// The addresses under which this server is found, for NS and `ns.dns`.
+    pub local_addresses: Vec<IpAddr>,
+}
+
+/// Which names of pods exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pods {
+    /// None.
+    #[default]
+    Disabled,
+    /// Every address in an existing namespace.
+    Insecure,
+    /// The addresses of live Pods in their namespace.
+    Verified,
+}
+
+/// See the module.
+pub struct View {
+    /// What it was made with.
+    pub options: ViewOptions,
+    /// The forward zone that PTRs point into, if there is one.
+    pub primary: Option<Zone>,
+    /// The services.
+    pub services: Published<Arc<Service>>,
+    /// The namespaces, existing or not.
+    pub namespaces: Published<Arc<Namespace>>,
+    /// Which Service holds a cluster IP.
+    pub clusters: Published<Addressed>,
+    /// Which Services have an endpoint at an address.
+    pub endpoints: Published<Addressed>,
+    /// Which namespaces have a live Pod at an address.
+    pub pods: Published<PodAddress>,
+    known: AtomicU8,
+    serial: AtomicU32,
+}
+
+/// An address and a Service that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Addressed {
+    /// IPv4 addresses in their mapped form.
+    pub address: [u8; 16],
+    /// Whose it is.
+    pub key: Arc<ServiceKey>,
+}
+
+/// An address and a Pod that has it.
+#[derive(Clone, Debug)]
+pub struct PodAddress {
+    /// IPv4 addresses in their mapped form.
+    pub address: [u8; 16],
+    /// The Pod's namespace, one label in wire form.
+    pub namespace: Box<[u8]>,
+    /// The Pod's name.
+    pub pod: Box<str>,
+}
+
+/// Slots for 10,000 Services, as many as Kubernetes supports, at three a Service: 256 KiB.
+const SERVICE_SLOTS_LOG2: u32 = 15;
+/// Slots for 10,000 namespaces, as many as Kubernetes supports: 128 KiB.
+const NAMESPACE_SLOTS_LOG2: u32 = 14;
+/// Slots for 150,000 endpoints, as many as Kubernetes supports: 1 MiB.
+const ENDPOINT_SLOTS_LOG2: u32 = 17;
+
+impl View {
+    /// Empty tables: nothing is known yet.
+    pub fn new(mut options: ViewOptions) -> Self {
+        let primary = options.zones.iter().find(|zone| !zone.reverse).cloned();
+        options.zones.sort_by_key(|zone| std::cmp::Reverse(zone.labels));
+        let pod_slots_log2 = if options.pods == Pods::Verified { ENDPOINT_SLOTS_LOG2 } else { 0 };
+        Self {
+            primary,
+            services: Published::new(SERVICE_SLOTS_LOG2),
+            namespaces: Published::new(NAMESPACE_SLOTS_LOG2),
+            clusters: Published::new(SERVICE_SLOTS_LOG2),
+            endpoints: Published::new(ENDPOINT_SLOTS_LOG2),
+            pods: Published::new(pod_slots_log2),
+            known: AtomicU8::new(0),
+            serial: AtomicU32::new(0),
+            options,
+        }
+    }
+
+    /// The kinds about which the tables are complete.
+    pub fn known(&self) -> Known {
+        let bits = self.known.load(Ordering::Acquire);
+        Known { services: bits & 1 != 0, endpoints: bits & 2 != 0, namespaces: bits & 4 != 0, pods: bits & 8 != 0 }
+    }
+
+    /// Says that the tables are complete about these kinds. Called when they are.
+    pub fn set_known(&self, known: Known) {
+        let bits = u8::from(known.services)
+            | u8::from(known.endpoints) << 1
+            | u8::from(known.namespaces) << 2
+            | u8::from(known.pods) << 3;
+        self.known.store(bits, Ordering::Release);
+    }
+
+    /// The SOA serial: the Unix time of the last change, 0 before any.
+    pub fn serial(&self) -> u32 {
+        self.serial.load(Ordering::Relaxed)
+    }
+
+    /// Says that the records changed.
+    pub fn set_serial(&self, now_unix_secs: u32) {
+        self.serial.store(now_unix_secs, Ordering::Relaxed);
+    }
+
+    /// Reads a Service by its key in wire form and lower case.
+    #[inline]
+    pub fn service<R>(&self, key: &[u8], read: impl FnOnce(&Service) -> R) -> Option<R> {
+        self.services.read(service::hash(key), |service| *service.key.wire == *key, |service| read(service))
+    }
+
+    /// Whether the namespace of this label exists and is exposed.
+    pub fn namespace_exposed(&self, label: &[u8]) -> bool {
+        self.namespaces
+            .read(service::hash(label), |namespace| *namespace.label == *label, |namespace| namespace.is_exposed())
+            .unwrap_or(false)
+    }
+
+    /// How objects become records here.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            naming: Naming { pod_names: self.options.endpoint_pod_names },
+            no_endpoints: self.options.no_endpoints,
+            ignore_empty: self.options.ignore_empty_service,
+            zonal: self.options.zonal,
+        }
+    }
+
+    /// Whether `labels` lets an object through.
+    pub fn selects(&self, labels: &objects::Labels) -> bool {
+        self.options.labels.as_ref().is_none_or(|selector| selector.matches(labels))
+    }
+
+    /// Whether a namespace that exists is exposed.
+    pub fn exposes(&self, namespace: &objects::Namespace) -> bool {
+        let listed = &self.options.namespaces;
+        (listed.is_empty() || listed.iter().any(|name| **name == *namespace.name))
+            && self.options.namespace_labels.as_ref().is_none_or(|selector| selector.matches(&namespace.labels))
+    }
+}
+
+impl ViewOptions {
+    /// What the objects must keep for this view.
+    pub fn needs(&self) -> Needs {
+        Needs {
+            labels: self.labels.is_some() || self.namespace_labels.is_some(),
+            pod_names: self.endpoint_pod_names,
+            zones: self.zonal,
+            pods: self.pods == Pods::Verified,
+            selectors: false,
+        }
+    }
+}
+
+/// The form in which tables hold addresses.
+pub fn mapped(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
+}

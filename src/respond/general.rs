@@ -1,0 +1,243 @@
+//! The general path: the same decisions, carried by hickory's messages.
+//!
+//! TCP, zone transfers and programs that mount us in a hickory server come here. hickory sees
+//! only what our own reader has understood: a message is read, written again in its plainest form,
+//! and then made a hickory `Request`. So one that hickory's parser refuses and CoreDNS answers is
+//! answered here too, and one that makes it allocate never arrives.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use hickory_proto::{
+    ProtoError,
+    op::{Edns, Header, HeaderCounts, Metadata, ResponseCode},
+    rr::{Record, rdata::opt::EdnsOption},
+    serialize::binary::BinEncoder,
+};
+use hickory_server::{
+    net::{runtime::Time, xfer::Protocol},
+    server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
+    zone_handler::{MessageResponse, MessageResponseBuilder},
+};
+
+use super::{Asked, Ending, Memory, Outcome, REPLY_OCTETS_MAX, Responder, Transport, listing, messages::Sections};
+use crate::answers::{
+    code,
+    question::{self, HEADER_OCTETS, Options, Packet, Question, TC},
+    reply,
+};
+
+/// Answers hickory's requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Handler {
+    responder: Arc<Responder>,
+    listener: usize,
+}
+
+/// The reply to a request, before it is encoded.
+struct Answer {
+    metadata: Metadata,
+    edns: Option<Edns>,
+    sections: Sections,
+    ending: Ending,
+}
+
+/// A transfer is sent in messages of so many records: about 16 KiB each.
+const RECORDS_PER_MESSAGE: usize = 200;
+
+impl Handler {
+    /// Answers as `listener` of the responder's plan does.
+    pub fn new(responder: Arc<Responder>, listener: usize) -> Self {
+        Self { responder, listener }
+    }
+
+    /// Answers a message that came over a stream: with one message, or several of a transfer.
+    /// None where there is no reply.
+    pub fn answer_stream(&self, message: &[u8], client: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
+        let question = match question::read(message, &mut Memory::default().name) {
+            Packet::Ignored => return None,
+            Packet::Rejected(rejection) => {
+                let mut header = vec![0; HEADER_OCTETS];
+                let octets = reply::reject(rejection, &mut header);
+                return Some((vec![header], Outcome::rejected(rejection.flags & 15, octets)));
+            }
+            Packet::Question(question) => question,
+        };
+        let encoded = Request::from_bytes(plain(&question), client, Protocol::Tcp).and_then(|request| {
+            let answer = self.respond(&request);
+            let messages = responses(&request, &answer).map(encode).collect::<Result<Vec<_>, _>>()?;
+            Ok((answer.ending, messages))
+        });
+        match encoded {
+            Ok((ending, messages)) => {
+                let outcome = Outcome {
+                    rcode: ending.rcode,
+                    route: ending.route,
+                    qtype: question.qtype,
+                    dnssec_ok: question.edns.is_some_and(|edns| edns.dnssec_ok),
+                    reply_octets: messages.iter().map(Vec::len).sum(),
+                };
+                Some((messages, outcome))
+            }
+            // What our reader has understood and written again, hickory understands.
+            Err(error) => {
+                tracing::warn!(%error, %client, "a question could not be handed on and was dropped");
+                None
+            }
+        }
+    }
+
+    fn respond(&self, request: &Request) -> Answer {
+        let mut memory = Memory::default();
+        let mut metadata = Metadata::response_from_request(&request.metadata);
+        let question = match question::read(request.as_slice(), &mut memory.name) {
+            Packet::Question(question) => question,
+            // Only a hickory server that mounts us hands on such messages.
+            Packet::Rejected(rejection) => return Answer::without_records(metadata, rejection.flags & 15),
+            Packet::Ignored => return Answer::without_records(metadata, code::FORMERR),
+        };
+        let (ending, sections) = self.settle(request, &question, &mut memory);
+        if question.opcode() != code::OPCODE_QUERY {
+            (metadata.recursion_desired, metadata.checking_disabled) = (false, false);
+        }
+        metadata.authoritative = ending.authoritative;
+        metadata.truncation = sections.truncated;
+        metadata.response_code = response_code(ending.rcode);
+        Answer { metadata, edns: question.edns.map(|edns| echo(&edns)), sections, ending }
+    }
+
+    /// Decides a question and collects its records.
+    fn settle(&self, request: &Request, question: &Question<'_>, memory: &mut Memory) -> (Ending, Sections) {
+        let transport = if request.protocol() == Protocol::Udp { Transport::Udp } else { Transport::Tcp };
+        let asked = Asked { client: request.src(), transport, listener: self.listener };
+        let mut sections = Sections::new(question.name);
+        let ending = self.responder.settle(question, &asked, memory, &mut sections);
+        if let Some(route) = ending.route.filter(|_| ending.transfer) {
+            sections.answer = self.responder.transfer(route, memory);
+        } else if transport == Transport::Udp {
+            // hickory cuts replies in a way of its own: what ours keeps is what is sent.
+            let mut reply = vec![0; REPLY_OCTETS_MAX];
+            self.responder.answer(request.as_slice(), &asked, &mut Memory::default(), &mut reply);
+            let word = |at: usize| u16::from_be_bytes([reply[at], reply[at + 1]]);
+            let opt = u16::from(question.edns.is_some());
+            sections.keep([word(6), word(8), word(10).saturating_sub(opt)].map(usize::from));
+            sections.truncated = word(2) & TC != 0;
+        }
+        (ending, sections)
+    }
+}
+
+impl Answer {
+    fn without_records(mut metadata: Metadata, rcode: u16) -> Self {
+        metadata.response_code = response_code(rcode);
+        let ending = Ending { rcode, authoritative: false, route: None, transfer: false };
+        Self { metadata, edns: None, sections: Sections::new(&[0]), ending }
+    }
+}
+
+impl Responder {
+    /// Every record of the zone that was asked for, and its SOA again (RFC 5936 section 2.2).
+    fn transfer(&self, route: usize, memory: &Memory) -> Vec<Record> {
+        let server = &self.plan.servers[self.plan.routes[route].server];
+        let (Some(view), Some((zone, _))) = (&server.view, server.zone_of(&memory.name)) else { return Vec::new() };
+        let mut records = listing::records(view, zone);
+        records.extend(records.first().cloned());
+        records
+    }
+}
+
+#[async_trait::async_trait]
+impl RequestHandler for Handler {
+    async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut out: R) -> ResponseInfo {
+        let answer = self.respond(request);
+        let mut info = Header { metadata: answer.metadata, counts: HeaderCounts::default() }.into();
+        for response in responses(request, &answer) {
+            // A reply that cannot be sent has nobody to be told of.
+            if let Ok(sent) = out.send_response(response).await {
+                info = sent;
+            }
+        }
+        info
+    }
+}
+
+type Records<'a> = std::slice::Iter<'a, Record>;
+
+/// The messages of an answer: one, or several of a transfer.
+fn responses<'a>(
+    request: &'a Request,
+    answer: &'a Answer,
+) -> impl Iterator<Item = MessageResponse<'a, 'a, Records<'a>, Records<'a>, Records<'a>, Records<'a>>> + Send {
+    let Answer { metadata, edns, sections, ending } = answer;
+    let size = if ending.transfer { RECORDS_PER_MESSAGE } else { usize::MAX };
+    let first = sections.answer.is_empty().then_some(&[][..]);
+    first.into_iter().chain(sections.answer.chunks(size)).map(move |records| {
+        let mut builder = MessageResponseBuilder::from_message_request(request);
+        if let Some(edns) = edns {
+            builder.edns(edns);
+        }
+        builder.build(*metadata, records, &sections.authority, &[], &sections.additional)
+    })
+}
+
+fn encode<'a>(
+    response: MessageResponse<'a, 'a, Records<'a>, Records<'a>, Records<'a>, Records<'a>>,
+) -> Result<Vec<u8>, ProtoError> {
+    let mut message = Vec::with_capacity(512);
+    let mut encoder = BinEncoder::new(&mut message);
+    encoder.set_max_size(u16::MAX);
+    response.destructive_emit(&mut encoder)?;
+    Ok(message)
+}
+
+/// A question in its plainest form: what hickory is given to read. Options that the reply does not
+/// repeat are left out.
+fn plain(question: &Question<'_>) -> Vec<u8> {
+    let mut packet = Vec::with_capacity(HEADER_OCTETS + question.name.len() + 64);
+    let word = |packet: &mut Vec<u8>, word: u16| packet.extend_from_slice(&word.to_be_bytes());
+    let counts = [1, 0, u16::from(question.has_soa), u16::from(question.edns.is_some())];
+    for header in [question.id, question.flags & FLAGS_KEPT].into_iter().chain(counts) {
+        word(&mut packet, header);
+    }
+    packet.extend_from_slice(question.name);
+    word(&mut packet, question.qtype);
+    word(&mut packet, question.qclass);
+    if question.has_soa {
+        packet.extend_from_slice(EMPTY_SOA);
+    }
+    if let Some(edns) = question.edns {
+        packet.push(0);
+        for field in [code::OPT, edns.size_octets, u16::from(edns.version), u16::from(edns.dnssec_ok) << 15] {
+            word(&mut packet, field);
+        }
+        let options: Vec<u8> = echoed(edns.options)
+            .flat_map(|(number, data)| [&number.to_be_bytes(), &(data.len() as u16).to_be_bytes(), data].concat())
+            .collect();
+        word(&mut packet, options.len() as u16);
+        packet.extend(options);
+    }
+    packet
+}
+
+/// Opcode, RD and CD: all that a reply repeats.
+const FLAGS_KEPT: u16 = 0x7910;
+/// A SOA of the root with nothing in it: that there is one is all that is asked of IXFR.
+const EMPTY_SOA: &[u8] =
+    &[0, 0, code::SOA as u8, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+fn echoed(options: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    Options(options).flatten().filter(|(number, _)| reply::is_echoed(*number))
+}
+
+/// "OPT echoed: size, DO and some options" (behaviour B3).
+fn echo(edns: &question::Edns<'_>) -> Edns {
+    let mut echo = Edns::new();
+    echo.set_max_payload(edns.size_octets).set_dnssec_ok(edns.dnssec_ok);
+    for (number, data) in echoed(edns.options) {
+        echo.options_mut().insert(EdnsOption::Unknown(number, data.to_vec()));
+    }
+    echo
+}
+
+fn response_code(rcode: u16) -> ResponseCode {
+    ResponseCode::from((rcode >> 4) as u8, (rcode & 15) as u8)
+}

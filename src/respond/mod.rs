@@ -1,0 +1,222 @@
+//! One query's path.
+//!
+//! ```text
+//! packet ─► read ─► route ─► find ─► settle ─► reply
+//!           B3      server   tables  rcode, SOA
+//! ```
+//!
+//! [`Responder::answer`] walks it without waiting and without allocating: UDP. The general path
+//! ([`general`]) walks the same [`Responder::settle`] with hickory's messages: TCP, transfers, and
+//! programs that mount us in a hickory server.
+
+pub mod general;
+pub mod listing;
+pub mod messages;
+pub mod plan;
+
+use std::net::SocketAddr;
+
+use crate::{
+    answers::{
+        code,
+        find::{Ask, Chain, Found},
+        question::{self, AA, Packet, QueryName, Question},
+        reply::{self, Reply},
+        sink::{Section, Sink},
+    },
+    records::view::View,
+};
+use plan::{Plan, Server};
+
+/// Answers questions by a plan.
+pub struct Responder {
+    plan: Plan,
+}
+
+/// Where a question came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Who asked.
+    pub client: SocketAddr,
+    /// Over what.
+    pub transport: Transport,
+    /// On which listener of the plan.
+    pub listener: usize,
+}
+
+/// What carries a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// A datagram: replies have the client's size.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+/// What became of a packet. Metrics and logs are made of this and [`Asked`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The reply's, extended by EDNS (RFC 6891 section 6.1.3).
+    pub rcode: u16,
+    /// The route of the plan that was taken, if it came so far.
+    pub route: Option<usize>,
+    /// QTYPE; 0 where there is none.
+    pub qtype: u16,
+    /// DNSSEC OK.
+    pub dnssec_ok: bool,
+    /// Octets of the reply.
+    pub reply_octets: usize,
+}
+
+/// Memory for answering, one for each thread: nothing in it outlives a question but the turn.
+#[derive(Default)]
+pub struct Memory {
+    name: QueryName,
+    chain: Chain,
+    turn: usize,
+}
+
+/// How a reply ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) rcode: u16,
+    pub(crate) authoritative: bool,
+    pub(crate) route: Option<usize>,
+    /// The whole zone is to be sent. Only a stream comes to this.
+    pub(crate) transfer: bool,
+}
+
+/// A reply buffer holds whatever a datagram can carry.
+pub const REPLY_OCTETS_MAX: usize = 65_535;
+
+impl Responder {
+    /// Answers by this plan.
+    pub fn new(plan: Plan) -> Self {
+        Self { plan }
+    }
+
+    /// What it answers by.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Writes the reply to a datagram into `buffer`, which has room for [`REPLY_OCTETS_MAX`]
+    /// octets. None where there is no reply.
+    #[inline]
+    pub fn answer(&self, packet: &[u8], asked: &Asked, memory: &mut Memory, buffer: &mut [u8]) -> Option<Outcome> {
+        let question = match question::read(packet, &mut memory.name) {
+            Packet::Question(question) => question,
+            Packet::Rejected(rejection) => {
+                let reply_octets = reply::reject(rejection, buffer);
+                return Some(Outcome::rejected(rejection.flags & 15, reply_octets));
+            }
+            Packet::Ignored => return None,
+        };
+        let mut reply = Reply::new(&question, question.udp_limit_octets(), buffer);
+        let dnssec_ok = question.edns.is_some_and(|edns| edns.dnssec_ok);
+        let ending = self.settle(&question, asked, memory, &mut reply);
+        let (rcode, route) = (ending.rcode, ending.route);
+        let reply_octets = match rcode {
+            code::BADVERS => reply.finish_bad_version(&question),
+            _ => reply.finish(&question, if ending.authoritative { AA } else { 0 }, rcode),
+        };
+        Some(Outcome { rcode, route, qtype: question.qtype, dnssec_ok, reply_octets })
+    }
+
+    /// Decides what a question gets, and shows its records to `sink`. The name was read into `memory`.
+    #[inline]
+    pub(crate) fn settle<S: Sink>(
+        &self,
+        question: &Question<'_>,
+        asked: &Asked,
+        memory: &mut Memory,
+        sink: &mut S,
+    ) -> Ending {
+        let listener = &self.plan.listeners[asked.listener];
+        let plain = |rcode, route| Ending { rcode, authoritative: false, route, transfer: false };
+        if question.qclass != code::CLASS_IN && !listener.any_class {
+            return plain(code::REFUSED, None);
+        }
+        if question.edns.is_some_and(|edns| edns.version != 0) {
+            return plain(code::BADVERS, None);
+        }
+        let Some(route) = listener.route(&memory.name, question.qtype) else { return plain(code::REFUSED, None) };
+        let server = &self.plan.servers[self.plan.routes[route].server];
+        if let code::AXFR | code::IXFR = question.qtype
+            && let Some(permission) = may_transfer(server, question, asked, &memory.name)
+        {
+            return match permission {
+                Ok(()) => Ending { rcode: code::NOERROR, authoritative: true, route: Some(route), transfer: true },
+                Err(rcode) => plain(rcode, Some(route)),
+            };
+        }
+        let Some(view) = &server.view else { return plain(server.unanswered, Some(route)) };
+        match find(server, view, question, memory, sink) {
+            Some((rcode, authoritative)) => Ending { rcode, authoritative, route: Some(route), transfer: false },
+            None => plain(server.unanswered, Some(route)),
+        }
+    }
+}
+
+/// Looks the name up in the view. None where it is left to the next stage.
+#[inline]
+fn find<S: Sink>(
+    server: &Server,
+    view: &View,
+    question: &Question<'_>,
+    memory: &mut Memory,
+    sink: &mut S,
+) -> Option<(u16, bool)> {
+    let Memory { name, chain, turn } = memory;
+    let (zone, zone_start) = server.zone_of(name)?;
+    sink.set_zone(zone_start);
+    if server.rotate {
+        *turn = turn.wrapping_add(1);
+    }
+    let ask = Ask::new(view, zone, question.qtype, *turn);
+    let rcode = match ask.find(name, chain, sink) {
+        Found::Records | Found::Chase => return Some((code::NOERROR, true)),
+        Found::NoData => code::NOERROR,
+        Found::Miss | Found::Unknown if falls_through(view, name) => return None,
+        Found::Miss => code::NXDOMAIN,
+        Found::Unknown => code::SERVFAIL,
+        Found::Failed => return Some((code::SERVFAIL, false)),
+        Found::Refused => return Some((code::REFUSED, false)),
+    };
+    sink.push(Section::Authority, &ask.soa_record());
+    Some((rcode, true))
+}
+
+/// "`fallthrough` is consulted only where the result would be NXDOMAIN, and before the synced check."
+fn falls_through(view: &View, name: &QueryName) -> bool {
+    view.options.fallthrough.iter().any(|zone| name.zone_start(zone.wire(), zone.labels().count()).is_some())
+}
+
+/// Whether the whole zone is sent, or the rcode that says why not (behaviour B3). None where
+/// transfers are no business of this server.
+fn may_transfer(server: &Server, question: &Question<'_>, asked: &Asked, name: &QueryName) -> Option<Result<(), u16>> {
+    let transfer = server.transfer.as_ref()?;
+    if asked.transport == Transport::Udp {
+        return Some(Err(code::REFUSED));
+    }
+    let (zone, _) = server.zone_of(name)?;
+    if question.qtype == code::IXFR && !question.has_soa {
+        return Some(Err(code::SERVFAIL));
+    }
+    let allowed = transfer.allows(asked.client.ip()) && name.labels() == zone.labels;
+    Some(allowed.then_some(()).ok_or(code::REFUSED))
+}
+
+impl Outcome {
+    pub(crate) fn rejected(rcode: u16, reply_octets: usize) -> Self {
+        Self { rcode, route: None, qtype: 0, dnssec_ok: false, reply_octets }
+    }
+}
+
+impl Memory {
+    /// Memory whose rotation starts at `turn`: threads that start at different turns do not hand
+    /// out the same address at the same time.
+    pub fn starting_at(turn: usize) -> Self {
+        Self { turn, ..Self::default() }
+    }
+}

@@ -1,0 +1,92 @@
+//! Who answers what: the configuration, compiled for the path of a query.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use ipnet::IpNet;
+
+use crate::{
+    answers::{code, question::QueryName},
+    records::{view::View, zone::Zone},
+};
+
+/// Listeners, and the servers behind them.
+#[derive(Default)]
+pub struct Plan {
+    /// In the order of the configuration.
+    pub servers: Vec<Server>,
+    /// Every address that is listened on.
+    pub listeners: Vec<Listener>,
+    /// Every pair of listener and zone: what requests are counted by.
+    pub routes: Vec<Route>,
+}
+
+/// Zones with what answers for them.
+pub struct Server {
+    /// The tables it answers from.
+    pub view: Option<Arc<View>>,
+    /// To whom whole zones are sent.
+    pub transfer: Option<Transfer>,
+    /// Whether answers of several addresses start with another one each time.
+    pub rotate: bool,
+    /// The rcode of a name that no stage answers: REFUSED where there is no stage at all.
+    pub unanswered: u16,
+}
+
+/// Peers that may transfer zones.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// Their addresses.
+    pub to: Vec<IpNet>,
+}
+
+/// One address that is listened on.
+pub struct Listener {
+    /// Where, as configured.
+    pub address: SocketAddr,
+    /// Whether questions of other classes are answered as if they were IN (behaviour B3).
+    pub any_class: bool,
+    /// The zones served here, longest first, by their place in [`Plan::routes`].
+    pub zones: Vec<(Zone, usize)>,
+}
+
+/// A zone on a listener.
+pub struct Route {
+    /// Which listener.
+    pub listener: usize,
+    /// Its apex, as text.
+    pub zone: String,
+    /// Which server.
+    pub server: usize,
+}
+
+impl Listener {
+    /// The route of a name: the longest zone, and for DS the shortest below the root, for that is
+    /// where a delegation's parent is.
+    #[inline]
+    pub fn route(&self, name: &QueryName, qtype: u16) -> Option<usize> {
+        let is_in = |(zone, _): &&(Zone, usize)| name.zone_start(zone.apex.wire(), zone.labels).is_some();
+        let parent = || self.zones.iter().rev().filter(|(zone, _)| zone.labels > 0).find(is_in);
+        let longest = || self.zones.iter().find(is_in);
+        let found = if qtype == code::DS { parent().or_else(longest) } else { longest() };
+        found.map(|&(_, route)| route)
+    }
+}
+
+impl Server {
+    /// The longest zone of the view that the name is in, and where in the name it starts.
+    #[inline]
+    pub fn zone_of(&self, name: &QueryName) -> Option<(&Zone, usize)> {
+        let zones = &self.view.as_ref()?.options.zones;
+        zones.iter().find_map(|zone| Some((zone, name.zone_start(zone.apex.wire(), zone.labels)?)))
+    }
+}
+
+impl Transfer {
+    /// Whether a peer may have the zone.
+    pub fn allows(&self, peer: IpAddr) -> bool {
+        self.to.iter().any(|net| net.contains(&peer))
+    }
+}
