@@ -1,0 +1,142 @@
+//! Where we answer differently from CoreDNS on purpose, and why.
+//!
+//! Only differences that a golden case shows are listed. The list is held against the server in both directions: our
+//! answer must be the one given here, and it must still differ from theirs. An entry that stopped differing, or that no
+//! case shows any more, fails the test, so that the list never tells of something that is not so.
+
+use std::collections::HashSet;
+
+use super::case::{Case, Question, Reply, Run};
+use super::compare::{compare, transferred};
+
+/// One deliberate difference.
+pub(crate) struct Difference {
+    /// The run it is limited to.
+    run: Option<&'static str>,
+    /// The questions it is about.
+    asked: fn(&Question) -> bool,
+    ours: Ours,
+    pub(crate) reason: &'static str,
+}
+
+/// What we answer instead.
+enum Ours {
+    /// NOERROR with the authority section they gave.
+    NoData,
+    /// NXDOMAIN with the SOA of this zone.
+    NoName(&'static str),
+    Refused,
+    /// Their records, each of them once (but the SOA at both ends), without an SRV to the root.
+    Tidied,
+    /// A transfer of a reverse zone: the apex and PTR records.
+    Pointers,
+}
+
+/// Every difference that the golden cases show.
+pub(crate) const DIFFERENCES: [Difference; 5] = [
+    Difference {
+        run: None,
+        asked: |question| question.kind == "TXT" && EMPTY_NON_TERMINALS.contains(&question.name.as_str()),
+        ours: Ours::NoData,
+        reason: "names below this one exist, so it exists too (RFC 8020); CoreDNS says NODATA for every type but TXT",
+    },
+    Difference {
+        run: Some("namespace-labels"),
+        asked: |question| question.kind == "PTR" && question.name == "1.0.96.10.in-addr.arpa.",
+        ours: Ours::NoName("in-addr.arpa."),
+        reason: "a namespace that namespace_labels hides is hidden in reverse lookups too, as `namespaces` does it",
+    },
+    Difference {
+        run: Some("transfer"),
+        asked: |question| question.kind == "AXFR" && question.name == "svc.cluster.local.",
+        ours: Ours::Refused,
+        reason: "only the apex of a zone can be transferred; CoreDNS sends the records under owners that do not exist",
+    },
+    Difference {
+        run: Some("transfer"),
+        asked: |question| question.kind == "AXFR" && question.name == "in-addr.arpa.",
+        ours: Ours::Pointers,
+        reason: "a reverse zone holds PTR records; CoreDNS lists the services under owners that do not exist",
+    },
+    Difference {
+        run: Some("transfer"),
+        asked: |question| question.kind == "AXFR" && question.name == "cluster.local.",
+        ours: Ours::Tidied,
+        reason: "a zone holds a record once, and no SRV to nowhere; CoreDNS repeats what two slices or ports have in \
+                 common, and gives an endpoint that is a name an SRV with the root as its target",
+    },
+];
+
+/// The difference a case shows, if it shows one.
+pub(crate) fn of(run: &Run, case: &Case) -> Option<&'static Difference> {
+    let question = case.question().filter(|_| !is_refusal(case))?;
+    DIFFERENCES
+        .iter()
+        .find(|difference| difference.run.is_none_or(|name| name == run.name) && (difference.asked)(question))
+}
+
+impl Difference {
+    /// What is wrong with our reply, given that it should differ from theirs in this way.
+    pub(crate) fn complaints(&self, theirs: &Reply, ours: &Reply) -> Vec<String> {
+        if compare(theirs, ours).is_empty() {
+            return vec![format!("this difference is gone, delete it: {}", self.reason)];
+        }
+        match self.expected(theirs) {
+            Some(expected) => compare(&expected, ours),
+            None => pointers(theirs, ours),
+        }
+    }
+
+    /// Our reply, where it follows from theirs.
+    pub(crate) fn expected(&self, theirs: &Reply) -> Option<Reply> {
+        let mut reply = Reply { octets: None, ..theirs.clone() };
+        match self.ours {
+            Ours::NoData => "NOERROR".clone_into(&mut reply.rcode),
+            Ours::NoName(zone) => {
+                "NXDOMAIN".clone_into(&mut reply.rcode);
+                reply.answer.clear();
+                reply.authority = vec![format!("{zone} 5 SOA ns.dns.{zone} hostmaster.{zone} * 7200 1800 86400 5")];
+            }
+            Ours::Refused => {
+                "REFUSED".clone_into(&mut reply.rcode);
+                reply.flags.retain(|flag| flag != "AA");
+                reply.answer.clear();
+            }
+            Ours::Tidied => {
+                let soa = reply.answer.pop()?;
+                let mut seen = HashSet::new();
+                reply.answer.retain(|record| seen.insert(record.clone()) && !record.ends_with(" ."));
+                reply.answer.push(soa);
+            }
+            Ours::Pointers => return None,
+        }
+        Some(reply)
+    }
+}
+
+/// A reverse zone, listed from SOA to SOA, with its NS and nothing but PTR records.
+fn pointers(theirs: &Reply, ours: &Reply) -> Vec<String> {
+    let mut complaints = transferred(ours);
+    if (&ours.rcode, &ours.flags) != (&theirs.rcode, &theirs.flags) {
+        complaints.push(format!("{} {:?} instead of {} {:?}", ours.rcode, ours.flags, theirs.rcode, theirs.flags));
+    }
+    let apex = theirs.question.split(' ').next().unwrap_or_default();
+    let kinds: Vec<&str> = ours.answer.iter().filter_map(|record| record.split(' ').nth(2)).collect();
+    let strays = ours.answer.iter().zip(&kinds).filter(|(record, kind)| match **kind {
+        "SOA" | "NS" => !record.starts_with(apex),
+        kind => kind != "PTR",
+    });
+    complaints.extend(strays.map(|(record, _)| format!("a reverse zone has no {record}")));
+    if !kinds.contains(&"PTR") {
+        complaints.push("not a single PTR record is listed".to_owned());
+    }
+    complaints
+}
+
+/// A question that CoreDNS refused, like AXFR over UDP, shows no difference in content.
+fn is_refusal(case: &Case) -> bool {
+    case.reply.as_ref().is_some_and(|reply| reply.rcode == "REFUSED")
+}
+
+/// Names that have names below them and no records of their own, of those asked for TXT.
+const EMPTY_NON_TERMINALS: [&str; 2] = ["pod.cluster.local.", "default.svc.cluster.local."];
