@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// `endpoints[]` of a slice.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct SliceEndpoint<'a> {
     #[serde(borrow, deserialize_with = "nullable_list")]
     addresses: Vec<Text<'a>>,
@@ -26,13 +26,14 @@ struct SliceEndpoint<'a> {
 
 /// `endpoints[].conditions`: `serving` and `terminating` do not matter to DNS.
 #[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "an object")]
 struct Conditions {
     ready: Option<bool>,
 }
 
 /// `targetRef`
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct TargetRef<'a> {
     #[serde(borrow)]
     name: Text<'a>,
@@ -40,7 +41,7 @@ struct TargetRef<'a> {
 
 /// `ports[]` of a slice or of a subset.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct EndpointPort<'a> {
     #[serde(borrow)]
     name: Text<'a>,
@@ -51,7 +52,7 @@ struct EndpointPort<'a> {
 
 /// `subsets[]` of an Endpoints.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct EndpointsSubset<'a> {
     #[serde(borrow, deserialize_with = "nullable_list")]
     addresses: Vec<EndpointAddress<'a>>,
@@ -63,7 +64,7 @@ struct EndpointsSubset<'a> {
 
 /// `subsets[].addresses[]`
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct EndpointAddress<'a> {
     #[serde(borrow)]
     ip: Text<'a>,

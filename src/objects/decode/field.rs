@@ -20,7 +20,7 @@ pub(super) struct Pairs<'a>(pub(super) Vec<(Text<'a>, Text<'a>)>);
 
 /// `metadata`
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(super) struct Metadata<'a> {
     #[serde(borrow)]
     pub(super) name: Text<'a>,

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 /// `status`
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct Status<'a> {
     #[serde(borrow)]
     phase: Text<'a>,
@@ -25,7 +25,7 @@ struct Status<'a> {
 
 /// `status.podIPs[]`
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct PodIp<'a> {
     #[serde(borrow)]
     ip: Text<'a>,
@@ -33,7 +33,7 @@ struct PodIp<'a> {
 
 /// `status.conditions[]`
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct Condition<'a> {
     #[serde(borrow, rename = "type")]
     type_: Text<'a>,
@@ -43,7 +43,7 @@ struct Condition<'a> {
 
 /// `spec`
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct Spec<'a> {
     #[serde(borrow)]
     hostname: Text<'a>,
@@ -55,7 +55,7 @@ struct Spec<'a> {
 
 /// `spec.containers[]`
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct Container<'a> {
     #[serde(borrow, deserialize_with = "nullable_list")]
     ports: Vec<NamedPort<'a>>,
@@ -63,7 +63,7 @@ struct Container<'a> {
 
 /// `spec.containers[].ports[]`
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct NamedPort<'a> {
     #[serde(borrow)]
     name: Text<'a>,

@@ -14,7 +14,7 @@ use std::{fmt, net::IpAddr};
 
 /// `spec`
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct Spec<'a> {
     #[serde(borrow, rename = "type")]
     type_: Text<'a>,
@@ -34,7 +34,7 @@ struct Spec<'a> {
 
 /// `spec.ports[]`
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct SpecPort<'a> {
     #[serde(borrow)]
     name: Text<'a>,

@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(allocate(&mut one, [].iter(), range).chosen, 1);
         assert_eq!(allocate(&mut many, [].iter(), range).chosen, 3);
         assert_eq!(one[0], many[1]);
-        assert_eq!(ip_of(&one[0]), "10.97.224.241".parse::<IpAddr>().ok(), "the written-down hash gives this address");
+        assert_eq!(ip_of(&one[0]), "10.110.190.7".parse::<IpAddr>().ok(), "the written-down hash gives this address");
     }
 
     #[test]

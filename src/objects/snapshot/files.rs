@@ -80,6 +80,11 @@ fn is_snapshot(path: &Path) -> bool {
     path.extension().and_then(|e| e.to_str()).is_some_and(|e| matches!(e, "json" | "yaml" | "yml"))
 }
 
+/// Whether a second look can tell something: a pipe can be read only once.
+pub(crate) fn is_rereadable(path: &Path) -> bool {
+    path.is_file()
+}
+
 /// Reads a file whole, and only if nobody wrote to it meanwhile.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     for attempt in 0..ATTEMPTS_MAX {

@@ -65,7 +65,7 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// In numbers.
     pub summary: Summary,
-    /// Of the content of all sources.
+    /// Of the content of all files: what a watcher compares with.
     pub digest: Digest,
 }
 
@@ -165,21 +165,23 @@ impl Part {
         }
     }
 
+    /// Only what can change counts for the digest.
     fn read(self, gather: &mut Gather<'_>, digester: &mut files::Digester) -> Result<(), LoadError> {
         match self {
-            Self::File(path) => read_text(path.to_string_lossy().into(), &files::read(&path)?, gather, digester),
-            Self::Text(name, text) => read_text(name, &text, gather, digester),
+            Self::File(path) => {
+                let name = path.to_string_lossy();
+                let content = files::read(&path)?;
+                if files::is_rereadable(&path) {
+                    digester.add(&name, &content);
+                }
+                read_text(name.into(), &content, gather)
+            }
+            Self::Text(name, text) => read_text(name, &text, gather),
         }
     }
 }
 
-fn read_text(
-    source: Arc<str>,
-    content: &[u8],
-    gather: &mut Gather<'_>,
-    digester: &mut files::Digester,
-) -> Result<(), LoadError> {
-    digester.add(&source, content);
+fn read_text(source: Arc<str>, content: &[u8], gather: &mut Gather<'_>) -> Result<(), LoadError> {
     let text = files::text(&source, content)?;
     gather.source = source.clone();
     let read = match text.trim_ascii_start().bytes().next() {
