@@ -10,6 +10,7 @@
 
 pub mod decode;
 pub mod manifest;
+pub mod problem;
 pub mod snapshot;
 pub mod watch;
 

@@ -1,0 +1,176 @@
+//! `discovery.k8s.io/EndpointSlice` and `v1/Endpoints`: two shapes of the same facts.
+
+use super::{Decoded, Raw, field, labels, list_part, namespace_of};
+use crate::objects::{Address, Endpoint, Endpoints, Needs, Object, Origin, Port, Subset};
+use field::{Metadata, Pairs, Text, ip, is_label, nullable, nullable_list, port_number};
+use serde::Deserialize;
+
+/// `endpoints[]` of a slice.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct SliceEndpoint<'a> {
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    addresses: Vec<Text<'a>>,
+    #[serde(deserialize_with = "nullable")]
+    conditions: Conditions,
+    #[serde(borrow)]
+    hostname: Text<'a>,
+    #[serde(borrow, deserialize_with = "nullable")]
+    target_ref: TargetRef<'a>,
+    #[serde(borrow)]
+    zone: Text<'a>,
+    /// Where v1beta1 keeps the zone.
+    #[serde(borrow)]
+    topology: Pairs<'a>,
+}
+
+/// `endpoints[].conditions`: `serving` and `terminating` do not matter to DNS.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "an object")]
+struct Conditions {
+    ready: Option<bool>,
+}
+
+/// `targetRef`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct TargetRef<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+}
+
+/// `ports[]` of a slice or of a subset.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct EndpointPort<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    protocol: Text<'a>,
+    port: Option<i64>,
+}
+
+/// `subsets[]` of an Endpoints.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct EndpointsSubset<'a> {
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    addresses: Vec<EndpointAddress<'a>>,
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    not_ready_addresses: Vec<EndpointAddress<'a>>,
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    ports: Vec<EndpointPort<'a>>,
+}
+
+/// `subsets[].addresses[]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct EndpointAddress<'a> {
+    #[serde(borrow)]
+    ip: Text<'a>,
+    #[serde(borrow)]
+    hostname: Text<'a>,
+    #[serde(borrow, deserialize_with = "nullable")]
+    target_ref: TargetRef<'a>,
+}
+
+pub(super) fn slice(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<Decoded, String> {
+    let listed: Vec<SliceEndpoint<'_>> = list_part("endpoints", raw.endpoints)?;
+    let ports: Vec<EndpointPort<'_>> = list_part("ports", raw.ports)?;
+    let (ready, not_ready): (Vec<_>, Vec<_>) = listed.iter().partition(|e| e.conditions.ready != Some(false));
+    let subset = Subset {
+        ready: ready.into_iter().filter_map(|endpoint| slice_endpoint(endpoint, needs)).collect(),
+        not_ready: count(&not_ready),
+        ports: ports.iter().map(|port| self::port(port, "")).collect::<Result<_, _>>()?,
+    };
+    let service = metadata.labels.get(SERVICE_NAME_LABEL);
+    Ok(object(Origin::Slice, metadata, service, Box::new([subset]), needs))
+}
+
+pub(super) fn endpoints(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<Decoded, String> {
+    let listed: Vec<EndpointsSubset<'_>> = list_part("subsets", raw.subsets)?;
+    let subsets = listed.iter().map(|subset| endpoints_subset(subset, needs)).collect::<Result<_, _>>()?;
+    Ok(object(Origin::Endpoints, metadata, metadata.name.filled(), subsets, needs))
+}
+
+/// A service name that cannot be one belongs to no Service.
+fn object(
+    origin: Origin,
+    metadata: &Metadata<'_>,
+    service: Option<&str>,
+    subsets: Box<[Subset]>,
+    needs: Needs,
+) -> Decoded {
+    Decoded::Object(Object::Endpoints(Endpoints {
+        origin,
+        namespace: namespace_of(metadata),
+        name: metadata.name.boxed(),
+        service: service.filter(|name| is_label(name)).map(Box::from),
+        subsets,
+        labels: labels(&metadata.labels, needs),
+    }))
+}
+
+fn slice_endpoint(listed: &SliceEndpoint<'_>, needs: Needs) -> Option<Endpoint> {
+    let zone = listed.zone.filled().or_else(|| listed.topology.get(ZONE_LABEL));
+    Some(Endpoint {
+        addresses: addresses(&listed.addresses)?,
+        hostname: listed.hostname.filled().map(Box::from),
+        pod: pod_name(&listed.target_ref, needs),
+        zone: zone.filter(|_| needs.zones).map(Box::from),
+    })
+}
+
+fn endpoints_subset(listed: &EndpointsSubset<'_>, needs: Needs) -> Result<Subset, String> {
+    let ready = listed.addresses.iter().filter_map(|address| {
+        Some(Endpoint {
+            addresses: addresses(std::slice::from_ref(&address.ip))?,
+            hostname: address.hostname.filled().map(Box::from),
+            pod: pod_name(&address.target_ref, needs),
+            zone: None,
+        })
+    });
+    Ok(Subset {
+        ready: ready.collect(),
+        not_ready: count(&listed.not_ready_addresses),
+        ports: listed.ports.iter().map(|port| self::port(port, "TCP")).collect::<Result<_, _>>()?,
+    })
+}
+
+/// `None` where no address says anything.
+fn addresses(listed: &[Text<'_>]) -> Option<Box<[Address]>> {
+    let addresses: Box<[Address]> = listed.iter().filter_map(Text::filled).map(address).collect();
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+/// The text of the object is kept where the endpoint's name would differ without it.
+fn address(text: &str) -> Address {
+    match ip(text) {
+        Some(ip) if ip.to_string() == text => Address::Ip(ip),
+        Some(ip) => Address::Spelled(ip, text.into()),
+        None => Address::Name(text.into()),
+    }
+}
+
+fn port(listed: &EndpointPort<'_>, protocol: &str) -> Result<Port, String> {
+    Ok(Port {
+        name: listed.name.boxed(),
+        protocol: listed.protocol.filled().unwrap_or(protocol).into(),
+        number: listed.port.map(port_number).transpose()?,
+    })
+}
+
+fn pod_name(target: &TargetRef<'_>, needs: Needs) -> Option<Box<str>> {
+    target.name.filled().filter(|name| needs.pod_names && name.len() < POD_NAME_OCTETS_LIMIT).map(Box::from)
+}
+
+fn count<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
+}
+
+/// Which Service a slice belongs to.
+const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
+/// Where v1beta1 says what `zone` says now.
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+/// A longer name cannot be a label.
+const POD_NAME_OCTETS_LIMIT: usize = 64;

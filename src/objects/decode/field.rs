@@ -1,0 +1,148 @@
+//! The small pieces that objects are made of: texts, pairs, metadata, and Go's way with `null`.
+//!
+//! Go's decoder leaves a field alone when it meets `null`, and so do the API server and every tool
+//! that writes through it. Files therefore contain `"ports": null`, and it means "absent".
+
+use crate::objects::Labels;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor},
+};
+use std::{borrow::Cow, fmt, net::IpAddr};
+
+/// A text that borrows from the input where it has no escapes; `null` and absent are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+/// Labels or a selector; a later value of a key wins, as in Go.
+#[derive(Debug, Default)]
+pub(super) struct Pairs<'a>(pub(super) Vec<(Text<'a>, Text<'a>)>);
+
+/// `metadata`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) namespace: Text<'a>,
+    #[serde(borrow)]
+    pub(super) labels: Pairs<'a>,
+    #[serde(borrow)]
+    pub(super) deletion_timestamp: Text<'a>,
+}
+
+impl Text<'_> {
+    pub(super) fn boxed(&self) -> Box<str> {
+        Box::from(&*self.0)
+    }
+
+    /// `None` where empty.
+    pub(super) fn filled(&self) -> Option<&str> {
+        Some(&*self.0).filter(|text| !text.is_empty())
+    }
+}
+
+impl Pairs<'_> {
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(k, _)| k.0 == key).map(|(_, v)| &*v.0)
+    }
+
+    /// Sorted by key, each key once.
+    pub(super) fn sorted(&self) -> Labels {
+        let mut pairs: Vec<_> = self.0.iter().rev().map(|(k, v)| (k.boxed(), v.boxed())).collect();
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        pairs.dedup_by(|later, first| later.0 == first.0);
+        pairs.into()
+    }
+}
+
+/// An address as Go reads it: no leading zeros, no zone, and an IPv4 address in IPv6 clothes is an
+/// IPv4 address.
+pub(super) fn ip(text: &str) -> Option<IpAddr> {
+    text.parse().ok().map(|ip: IpAddr| ip.to_canonical())
+}
+
+/// A name that can be one label of a DNS name.
+pub(super) fn is_label(name: &str) -> bool {
+    !name.is_empty() && name.len() <= LABEL_OCTETS_MAX && !name.contains('.')
+}
+
+/// A port number; Go holds it in 32 bits, DNS in 16.
+pub(super) fn port_number(number: i64) -> Result<u16, String> {
+    u16::try_from(number).map_err(|_| format!("port {number} is not between 0 and 65535"))
+}
+
+/// `null` is the default.
+pub(super) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(input: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
+}
+
+/// `null` is an empty list, and a `null` in the list is a default element.
+pub(super) fn nullable_list<'de, D, T>(input: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    let list: Option<Vec<Option<T>>> = Option::deserialize(input)?;
+    Ok(list.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect())
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Text::default())
+            }
+        }
+
+        input.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+                Ok(Pairs::default())
+            }
+        }
+
+        input.deserialize_any(PairsVisitor)
+    }
+}
+
+/// RFC 1035, 2.3.4.
+const LABEL_OCTETS_MAX: usize = 63;

@@ -1,0 +1,139 @@
+//! `v1/Pod`: its address and, for plain manifests, whether a Service may send traffic to it.
+
+use super::{Decoded, Raw, WithBacking, field, key, labels, namespace_of, part};
+use crate::objects::{
+    Kind, Needs, Object, Pod,
+    manifest::{Backing, ContainerPort, PodBacking},
+};
+use field::{Metadata, Text, ip, nullable, nullable_list, port_number};
+use serde::Deserialize;
+use std::net::IpAddr;
+
+/// `status`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct Status<'a> {
+    #[serde(borrow)]
+    phase: Text<'a>,
+    #[serde(borrow, rename = "podIP")]
+    pod_ip: Text<'a>,
+    #[serde(borrow, rename = "podIPs", deserialize_with = "nullable_list")]
+    pod_ips: Vec<PodIp<'a>>,
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    conditions: Vec<Condition<'a>>,
+}
+
+/// `status.podIPs[]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct PodIp<'a> {
+    #[serde(borrow)]
+    ip: Text<'a>,
+}
+
+/// `status.conditions[]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct Condition<'a> {
+    #[serde(borrow, rename = "type")]
+    type_: Text<'a>,
+    #[serde(borrow)]
+    status: Text<'a>,
+}
+
+/// `spec`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct Spec<'a> {
+    #[serde(borrow)]
+    hostname: Text<'a>,
+    #[serde(borrow)]
+    subdomain: Text<'a>,
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    containers: Vec<Container<'a>>,
+}
+
+/// `spec.containers[]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct Container<'a> {
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    ports: Vec<NamedPort<'a>>,
+}
+
+/// `spec.containers[].ports[]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct NamedPort<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    protocol: Text<'a>,
+    #[serde(deserialize_with = "nullable")]
+    container_port: i64,
+}
+
+pub(super) fn read(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<WithBacking, String> {
+    let status: Status<'_> = part("status", raw.status)?;
+    let without = || Decoded::Without(key(Kind::Pod, metadata));
+    if matches!(&*status.phase.0, "Succeeded" | "Failed" | "Unknown") {
+        return Ok((without(), None));
+    }
+    let ips = pod_ips(&status)?;
+    let decoded = if needs.pods {
+        Decoded::Object(Object::Pod(Pod {
+            namespace: namespace_of(metadata),
+            name: metadata.name.boxed(),
+            ip: status.pod_ip.filled().and_then(ip),
+            deleting: metadata.deletion_timestamp.filled().is_some(),
+            labels: labels(&metadata.labels, needs),
+        }))
+    } else {
+        without()
+    };
+    let backing = if needs.selectors { Some(backing(raw, metadata, &status, ips)?) } else { None };
+    Ok((decoded, backing.map(Backing::Pod)))
+}
+
+fn pod_ips(status: &Status<'_>) -> Result<Box<[IpAddr]>, String> {
+    let listed = status.pod_ips.iter().filter_map(|pod_ip| pod_ip.ip.filled());
+    let mut ips = Vec::new();
+    for text in status.pod_ip.filled().into_iter().chain(listed) {
+        let ip = ip(text).ok_or_else(|| format!("pod IP {text:?} is no IP address"))?;
+        if !ips.contains(&ip) {
+            ips.push(ip);
+        }
+    }
+    Ok(ips.into())
+}
+
+fn backing(
+    raw: &Raw<'_>,
+    metadata: &Metadata<'_>,
+    status: &Status<'_>,
+    ips: Box<[IpAddr]>,
+) -> Result<PodBacking, String> {
+    let spec: Spec<'_> = part("spec", raw.spec)?;
+    let ports = spec.containers.iter().flat_map(|container| &container.ports);
+    Ok(PodBacking {
+        labels: metadata.labels.sorted(),
+        ips,
+        ready: is_ready(status) && metadata.deletion_timestamp.filled().is_none(),
+        hostname: spec.hostname.boxed(),
+        subdomain: spec.subdomain.boxed(),
+        ports: ports.map(container_port).collect::<Result<_, _>>()?,
+    })
+}
+
+/// A Pod written by hand has an address and no conditions: whoever wrote it wants it to be used.
+fn is_ready(status: &Status<'_>) -> bool {
+    status.conditions.is_empty() || status.conditions.iter().any(|c| c.type_.0 == "Ready" && c.status.0 == "True")
+}
+
+fn container_port(port: &NamedPort<'_>) -> Result<ContainerPort, String> {
+    Ok(ContainerPort {
+        name: port.name.boxed(),
+        protocol: port.protocol.filled().unwrap_or("TCP").into(),
+        number: port_number(port.container_port)?,
+    })
+}
