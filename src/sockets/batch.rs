@@ -66,8 +66,6 @@ fn switch_on(socket: BorrowedFd<'_>, level: c_int, option: c_int) -> io::Result<
 pub struct Inbox {
     slots: Vec<Slot>,
     headers: Vec<mmsghdr>,
-    /// What `headers` point at beside the slots: kept for the pointers' sake.
-    _vectors: Vec<iovec>,
     received: usize,
 }
 
@@ -76,8 +74,17 @@ pub struct Inbox {
 #[derive(Clone)]
 #[repr(C)]
 struct Slot {
-    path: ReturnPath,
+    envelope: Envelope,
     octets: [u8; SLOT_OCTETS],
+}
+
+/// What a header of the kernel points at.
+#[derive(Clone)]
+#[repr(C)]
+struct Envelope {
+    path: ReturnPath,
+    /// Leads to the octets.
+    vector: iovec,
 }
 
 /// A received packet.
@@ -90,30 +97,31 @@ pub struct Packet<'a> {
     pub truncated: bool,
 }
 
-// SAFETY: the pointers in `headers` and in the vectors lead only to heap memory that this value
-// owns and that nothing else refers to; they move between threads with it.
+// SAFETY: the pointers in headers and envelopes lead only to heap memory that this value owns and
+// that nothing else refers to; they move between threads with it.
 unsafe impl Send for Inbox {}
 
 impl Inbox {
     /// An empty one: about 140 KiB, the only memory it will ever take.
     pub fn new() -> Self {
-        let mut slots = vec![Slot { path: ReturnPath::CONNECTED, octets: [0; SLOT_OCTETS] }; BATCH];
-        let base = slots.as_mut_ptr().cast::<u8>();
-        let slot = |index| base.wrapping_add(index * size_of::<Slot>());
-        let mut vectors: Vec<iovec> = (0..BATCH)
-            .map(|index| vector(slot(index).wrapping_add(mem::offset_of!(Slot, octets)), SLOT_OCTETS))
-            .collect();
-        let headers = headers(&mut vectors, |index| slot(index).wrapping_add(mem::offset_of!(Slot, path)));
-        Self { slots, headers, _vectors: vectors, received: 0 }
+        let envelope = Envelope { path: ReturnPath::CONNECTED, vector: vector(ptr::null_mut(), SLOT_OCTETS) };
+        let mut slots = vec![Slot { envelope, octets: [0; SLOT_OCTETS] }; BATCH];
+        let base = slots.as_mut_ptr();
+        for (index, slot) in slots.iter_mut().enumerate() {
+            let octets = base.wrapping_add(index).wrapping_byte_add(mem::offset_of!(Slot, octets));
+            slot.envelope.vector.iov_base = octets.cast();
+        }
+        let envelopes = base.wrapping_byte_add(mem::offset_of!(Slot, envelope)).cast();
+        Self { headers: headers(envelopes, size_of::<Slot>()), slots, received: 0 }
     }
 
     /// Replaces the packets by the next ones: waits for the first, then takes what is there, up to
     /// [`BATCH`]. None came if the socket's timeout passed or a signal interrupted the wait.
     pub fn receive(&mut self, socket: &impl AsFd) -> io::Result<usize> {
         self.received = 0;
-        // SAFETY: `headers` holds BATCH headers. Each one leads to a slot and a vector of this
-        // value, neither of which was ever resized, with the sizes they have; `&mut self` means
-        // that nobody reads them meanwhile.
+        // SAFETY: `headers` holds BATCH headers. Each one leads to a slot of this value, of which
+        // there are as many and which never move, with the sizes that its parts have; `&mut self`
+        // means that nobody reads them meanwhile.
         let count = unsafe {
             libc::syscall(
                 libc::SYS_recvmmsg,
@@ -131,7 +139,7 @@ impl Inbox {
         };
         for (header, slot) in self.headers[..self.received].iter_mut().zip(&mut self.slots) {
             let header = &mut header.msg_hdr;
-            slot.path.set_lengths(header.msg_namelen as _, header.msg_controllen as _);
+            slot.envelope.path.set_lengths(header.msg_namelen as _, header.msg_controllen as _);
             header.msg_namelen = path::NAME_OCTETS as _;
             header.msg_controllen = path::CONTROL_OCTETS as _;
         }
@@ -139,10 +147,11 @@ impl Inbox {
     }
 
     /// What the last [`receive`](Self::receive) brought, in order of arrival.
+    #[inline]
     pub fn packets(&self) -> impl ExactSizeIterator<Item = Packet<'_>> {
         self.headers[..self.received].iter().zip(&self.slots).map(|(header, slot)| Packet {
             bytes: &slot.octets[..header.msg_len as usize],
-            path: &slot.path,
+            path: &slot.envelope.path,
             truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
         })
     }
@@ -160,8 +169,7 @@ impl Default for Inbox {
 pub struct Outbox {
     arena: Vec<u8>,
     arena_used: usize,
-    paths: Vec<ReturnPath>,
-    vectors: Vec<iovec>,
+    envelopes: Vec<Envelope>,
     headers: Vec<mmsghdr>,
     queued: usize,
 }
@@ -183,16 +191,15 @@ unsafe impl Send for Outbox {}
 impl Outbox {
     /// An empty one: about 140 KiB, the only memory it will ever take.
     pub fn new() -> Self {
-        let mut arena = vec![0; ARENA_OCTETS];
-        let mut paths = vec![ReturnPath::CONNECTED; BATCH];
-        let mut vectors = vec![vector(arena.as_mut_ptr(), 0); BATCH];
-        let base = paths.as_mut_ptr().cast::<u8>();
-        let headers = headers(&mut vectors, |index| base.wrapping_add(index * size_of::<ReturnPath>()));
-        Self { arena, arena_used: 0, paths, vectors, headers, queued: 0 }
+        let envelope = Envelope { path: ReturnPath::CONNECTED, vector: vector(ptr::null_mut(), 0) };
+        let mut envelopes = vec![envelope; BATCH];
+        let headers = headers(envelopes.as_mut_ptr(), size_of::<Envelope>());
+        Self { arena: vec![0; ARENA_OCTETS], arena_used: 0, envelopes, headers, queued: 0 }
     }
 
     /// Where to write the next reply: at least [`REPLY_OCTETS_MAX`] octets, with whatever an
     /// earlier batch left in them. None until a [`flush`](Self::flush) has made room.
+    #[inline]
     pub fn reply_space(&mut self) -> Option<&mut [u8]> {
         let room = self.queued < BATCH && self.arena_used <= ARENA_OCTETS - REPLY_OCTETS_MAX;
         room.then(|| &mut self.arena[self.arena_used..])
@@ -202,15 +209,15 @@ impl Outbox {
     ///
     /// # Panics
     /// If there was no such space.
+    #[inline]
     pub fn push(&mut self, path: &ReturnPath, octets: usize) {
-        assert!(self.queued < BATCH && octets <= ARENA_OCTETS - self.arena_used, "a reply without its space");
-        let queued = &mut self.paths[self.queued];
-        *queued = *path;
-        queued.leave_interface_open();
+        assert!(octets <= ARENA_OCTETS - self.arena_used, "a reply outside its space");
+        let envelope = &mut self.envelopes[self.queued];
+        envelope.path = *path;
+        envelope.vector = vector(self.arena.as_mut_ptr().wrapping_add(self.arena_used), octets);
         let header = &mut self.headers[self.queued].msg_hdr;
-        header.msg_namelen = queued.name_octets() as _;
-        header.msg_controllen = queued.control_octets() as _;
-        self.vectors[self.queued] = vector(self.arena.as_mut_ptr().wrapping_add(self.arena_used), octets);
+        header.msg_namelen = envelope.path.name_octets() as _;
+        header.msg_controllen = envelope.path.turn_round() as _;
         self.arena_used += octets;
         self.queued += 1;
     }
@@ -242,9 +249,9 @@ impl Outbox {
     /// Sends queued messages from the `first` on until one fails; that one's error if it is the first.
     fn send_from(&mut self, first: usize, socket: BorrowedFd<'_>) -> io::Result<usize> {
         let messages = &mut self.headers[first..self.queued];
-        // SAFETY: each header leads to a path, a vector and, through it, to a part of the arena,
-        // all owned by this value and never resized; `push` set the lengths and checked that the
-        // reply lies within the arena.
+        // SAFETY: each header leads to an envelope and, through it, to a part of the arena; both
+        // are owned by this value and never move. `push` set the lengths, of the path's parts to
+        // no more than they are, and checked that the reply lies within the arena.
         counted(unsafe {
             libc::syscall(
                 libc::SYS_sendmmsg,
@@ -265,21 +272,22 @@ impl Default for Outbox {
 
 // ----------- What both have in common --------------------------------------
 
-/// One header for each vector, with the name and the control data of the path found at `path(index)`.
-fn headers(vectors: &mut [iovec], path: impl Fn(usize) -> *mut u8) -> Vec<mmsghdr> {
-    let base = vectors.as_mut_ptr();
+/// The headers of [`BATCH`] envelopes that lie `stride_octets` apart.
+fn headers(first: *mut Envelope, stride_octets: usize) -> Vec<mmsghdr> {
     let header = |index| {
+        let envelope = first.wrapping_byte_add(index * stride_octets);
+        let path = envelope.wrapping_byte_add(mem::offset_of!(Envelope, path));
         // SAFETY: a header is made of integers and pointers, for which zero is a value.
         let mut header: mmsghdr = unsafe { mem::zeroed() };
-        header.msg_hdr.msg_name = path(index).wrapping_add(ReturnPath::NAME_OFFSET).cast();
+        header.msg_hdr.msg_name = path.wrapping_byte_add(ReturnPath::NAME_OFFSET).cast();
         header.msg_hdr.msg_namelen = path::NAME_OCTETS as _;
-        header.msg_hdr.msg_iov = base.wrapping_add(index);
+        header.msg_hdr.msg_iov = envelope.wrapping_byte_add(mem::offset_of!(Envelope, vector)).cast();
         header.msg_hdr.msg_iovlen = 1;
-        header.msg_hdr.msg_control = path(index).wrapping_add(ReturnPath::CONTROL_OFFSET).cast();
+        header.msg_hdr.msg_control = path.wrapping_byte_add(ReturnPath::CONTROL_OFFSET).cast();
         header.msg_hdr.msg_controllen = path::CONTROL_OCTETS as _;
         header
     };
-    (0..vectors.len()).map(header).collect()
+    (0..BATCH).map(header).collect()
 }
 
 fn vector(octets: *mut u8, length: usize) -> iovec {

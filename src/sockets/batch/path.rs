@@ -58,9 +58,10 @@ impl ReturnPath {
     /// The address that was asked, from which the reply will leave. None where the socket does not
     /// tell.
     pub fn local(&self) -> Option<IpAddr> {
-        match self.info()? {
-            Info::V4 => Some(octets_at::<4>(&self.control, V4_SOURCE).into()),
-            Info::V6 => Some(IpAddr::from(octets_at::<16>(&self.control, V6_SOURCE)).to_canonical()),
+        match self.kind() {
+            V4_KIND => Some(octets_at::<4>(&self.control, V4_SOURCE).into()),
+            V6_KIND => Some(IpAddr::from(octets_at::<16>(&self.control, V6_SOURCE)).to_canonical()),
+            _ => None,
         }
     }
 
@@ -70,15 +71,23 @@ impl ReturnPath {
         self.control_octets = control_octets.min(CONTROL_OCTETS) as u8;
     }
 
-    /// Turns what came in into what may go out: the source address stays, the interface is left to
-    /// the routes, which need not lead back to where the query came from. A link-local address
-    /// means nothing without its interface and keeps it. What is not understood is not sent.
-    pub(super) fn leave_interface_open(&mut self) {
-        match self.info() {
-            Some(Info::V4) => self.control[V4_INTERFACE..V4_INTERFACE + 4].fill(0),
-            Some(Info::V6) if is_link_local(octets_at(&self.control, V6_SOURCE)) => {}
-            Some(Info::V6) => self.control[V6_INTERFACE..V6_INTERFACE + 4].fill(0),
-            None => self.control_octets = 0,
+    /// Turns the control message that came in into the one that goes out, and tells its length:
+    /// the source address stays, the interface is left to the routes, which need not lead back to
+    /// where the query came from. A link-local address means nothing without its interface and
+    /// keeps it. What is not understood is not sent.
+    pub(super) fn turn_round(&mut self) -> usize {
+        match self.kind() {
+            V4_KIND => {
+                self.control[V4_INTERFACE..V4_INTERFACE + 4].fill(0);
+                V4_CONTROL_OCTETS
+            }
+            V6_KIND => {
+                if !Ipv6Addr::from(octets_at(&self.control, V6_SOURCE)).is_unicast_link_local() {
+                    self.control[V6_INTERFACE..V6_INTERFACE + 4].fill(0);
+                }
+                V6_CONTROL_OCTETS
+            }
+            _ => 0,
         }
     }
 
@@ -86,20 +95,9 @@ impl ReturnPath {
         self.name_octets.into()
     }
 
-    pub(super) fn control_octets(&self) -> usize {
-        self.control_octets.into()
-    }
-
-    /// Which kind of address the control message tells, if it tells one.
-    fn info(&self) -> Option<Info> {
-        let level = i32::from_ne_bytes(octets_at(&self.control, offset_of!(cmsghdr, cmsg_level)));
-        let kind = i32::from_ne_bytes(octets_at(&self.control, offset_of!(cmsghdr, cmsg_type)));
-        let data_octets = usize::from(self.control_octets).checked_sub(DATA)?;
-        match (level, kind) {
-            (libc::IPPROTO_IP, libc::IP_PKTINFO) if data_octets >= size_of::<in_pktinfo>() => Some(Info::V4),
-            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if data_octets >= size_of::<in6_pktinfo>() => Some(Info::V6),
-            _ => None,
-        }
+    /// Which kind of control message there is, as level and type in one number: one comparison.
+    fn kind(&self) -> u64 {
+        if self.control_octets == 0 { NO_KIND } else { u64::from_ne_bytes(octets_at(&self.control, KIND)) }
     }
 }
 
@@ -109,32 +107,38 @@ impl fmt::Debug for ReturnPath {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Info {
-    V4,
-    V6,
-}
-
-fn is_link_local(ip: [u8; 16]) -> bool {
-    Ipv6Addr::from(ip).is_unicast_link_local()
-}
-
 fn octets_at<const N: usize>(octets: &[u8], offset: usize) -> [u8; N] {
     octets[offset..offset + N].try_into().expect("a slice of N octets")
 }
 
-/// The longest socket address of the two families.
-pub(super) const NAME_OCTETS: usize = size_of::<sockaddr_in6>();
+/// Level and type side by side, as they lie in the message.
+const fn kind(level: i32, kind: i32) -> u64 {
+    let ([a, b, c, d], [e, f, g, h]) = (level.to_ne_bytes(), kind.to_ne_bytes());
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+}
 
-/// Room for the longer of the two control messages, to the kernel's alignment.
-pub(super) const CONTROL_OCTETS: usize = (DATA + size_of::<in6_pktinfo>()).next_multiple_of(align_of::<cmsghdr>());
+const NO_KIND: u64 = kind(-1, -1);
+const V4_KIND: u64 = kind(libc::IPPROTO_IP, libc::IP_PKTINFO);
+const V6_KIND: u64 = kind(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO);
 
-/// Where the data of a control message starts.
+/// Where level and type lie in a control message, and where its data starts.
+const KIND: usize = offset_of!(cmsghdr, cmsg_level);
+const _: () = assert!(offset_of!(cmsghdr, cmsg_type) == KIND + 4);
 const DATA: usize = size_of::<cmsghdr>();
 const V4_INTERFACE: usize = DATA + offset_of!(in_pktinfo, ipi_ifindex);
 const V4_SOURCE: usize = DATA + offset_of!(in_pktinfo, ipi_spec_dst);
 const V6_INTERFACE: usize = DATA + offset_of!(in6_pktinfo, ipi6_ifindex);
 const V6_SOURCE: usize = DATA + offset_of!(in6_pktinfo, ipi6_addr);
+
+/// The lengths of the control messages, to the kernel's alignment.
+const V4_CONTROL_OCTETS: usize = (DATA + size_of::<in_pktinfo>()).next_multiple_of(size_of::<usize>());
+const V6_CONTROL_OCTETS: usize = (DATA + size_of::<in6_pktinfo>()).next_multiple_of(size_of::<usize>());
+
+/// Room for either control message.
+pub(super) const CONTROL_OCTETS: usize = V6_CONTROL_OCTETS;
+
+/// Room for a socket address of either family.
+pub(super) const NAME_OCTETS: usize = size_of::<sockaddr_in6>();
 
 #[cfg(test)]
 mod tests {
@@ -143,12 +147,12 @@ mod tests {
     #[test]
     fn the_interface_is_left_to_the_routes() {
         let mut v4 = told(libc::IPPROTO_IP, libc::IP_PKTINFO, &[[9, 0, 0, 0], [10, 0, 0, 7], [10, 0, 0, 7]].concat());
-        v4.leave_interface_open();
+        assert_eq!(v4.turn_round(), V4_CONTROL_OCTETS);
         assert_eq!(v4.local(), Some(Ipv4Addr::new(10, 0, 0, 7).into()));
         assert_eq!(v4.control[V4_INTERFACE..][..4], [0; 4]);
 
         let (mut v6, ip) = asked_at("2001:db8::7");
-        v6.leave_interface_open();
+        assert_eq!(v6.turn_round(), V6_CONTROL_OCTETS);
         assert_eq!(v6.local(), Some(ip));
         assert_eq!(v6.control[V6_INTERFACE..][..4], [0; 4]);
     }
@@ -156,7 +160,7 @@ mod tests {
     #[test]
     fn a_link_local_address_keeps_its_interface() {
         let (mut path, ip) = asked_at("fe80::7");
-        path.leave_interface_open();
+        path.turn_round();
         assert_eq!(path.local(), Some(ip));
         assert_eq!(path.control[V6_INTERFACE..][..4], [9, 0, 0, 0]);
     }
@@ -164,16 +168,15 @@ mod tests {
     #[test]
     fn a_control_message_of_another_kind_is_not_sent_back() {
         let mut path = told(libc::SOL_SOCKET, libc::SCM_TIMESTAMP, &[1; 16]);
-        path.leave_interface_open();
         assert_eq!(path.local(), None);
-        assert_eq!(path.control_octets(), 0);
+        assert_eq!(path.turn_round(), 0);
     }
 
     #[test]
     fn lengths_beyond_the_room_are_cut_to_it() {
         let mut path = ReturnPath::CONNECTED;
         path.set_lengths(usize::MAX, usize::MAX);
-        assert_eq!((path.name_octets(), path.control_octets()), (NAME_OCTETS, CONTROL_OCTETS));
+        assert_eq!((path.name_octets(), usize::from(path.control_octets)), (NAME_OCTETS, CONTROL_OCTETS));
     }
 
     /// Asked at an IPv6 address, over interface 9.
