@@ -206,7 +206,8 @@ impl<'a> Ask<'a> {
         }
         let dashed = &name[1..1 + usize::from(name[0])];
         let Some(ip) = reverse::dashed(dashed) else { return unless_unknown(true) };
-        if pods == Pods::Verified && !self.pod_lives_at(namespace, ip) {
+        // "The text equals": another spelling of the address is another name.
+        if pods == Pods::Verified && !(reverse::is_canonical(dashed, ip) && self.pod_lives_at(namespace, ip)) {
             return unless_unknown(self.known.pods);
         }
         match self.qtype {

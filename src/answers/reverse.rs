@@ -1,6 +1,9 @@
 //! Addresses written as names: below `in-addr.arpa` and `ip6.arpa`, and with dashes.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt::{self, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use super::question::QueryName;
 
@@ -59,6 +62,23 @@ pub fn dashed(label: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// Whether dashes stand in the one spelling that an address has (RFC 5952 section 4).
+pub fn is_canonical(dashed: &[u8], address: IpAddr) -> bool {
+    struct Expected<'l>(&'l [u8]);
+    impl Write for Expected<'_> {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let (label, rest) = self.0.split_at_checked(text.len()).ok_or(fmt::Error)?;
+            let separator = |octet: &u8| matches!(octet, b'.' | b':');
+            let same =
+                label.iter().zip(text.bytes()).all(|(&is, octet)| is == if separator(&octet) { b'-' } else { octet });
+            self.0 = rest;
+            same.then_some(()).ok_or(fmt::Error)
+        }
+    }
+    let mut expected = Expected(dashed);
+    write!(expected, "{address}").is_ok() && expected.0.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +110,14 @@ mod tests {
         ] {
             assert_eq!(of(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        let address = "fd00:244:2::41".parse().unwrap();
+        assert!(is_canonical(b"fd00-244-2--41", address));
+        assert!(!is_canonical(b"fd00-244-2-0-0-0-0-41", address) && !is_canonical(b"fd00-244-2--4", address));
+        assert!(is_canonical(b"10-0-0-1", "10.0.0.1".parse().unwrap()));
     }
 
     #[test]

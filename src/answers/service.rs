@@ -225,14 +225,17 @@ impl<'s> Selection<'s> {
         let weight = weight(self.groups().map(|group| self.listed(group)).sum());
         let first = out.sink.targets();
         let target = |host: Host<'s>| Composed::in_zone([host.label, &self.service.key.wire, SVC]);
-        let _ = self.each_srv(|_, host, number| match ask.push_srv(weight, number, target(host), out.sink) {
+        let _ = self.each_srv(|_, host, number, _| match ask.push_srv(weight, number, target(host), out.sink) {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         });
         let mut index = first;
-        let _ = self.each_srv(|earlier, host, _| {
+        let _ = self.each_srv(|earlier, host, _, first_of_host| {
             let owner = Owner::Target(index, target(host));
             index += 1;
+            if !first_of_host {
+                return ControlFlow::Continue(());
+            }
             for &ip in host.addresses {
                 let repeated =
                     named_earlier(self.groups().take(earlier), host, |other, _| other.addresses.contains(&ip));
@@ -255,10 +258,12 @@ impl<'s> Selection<'s> {
         addresses as usize * ports.count().max(1)
     }
 
-    /// Every distinct pair of endpoint name and port number, with how many groups came before.
-    fn each_srv(&self, mut show: impl FnMut(usize, Host<'s>, u16) -> ControlFlow<()>) -> ControlFlow<()> {
+    /// Every distinct pair of endpoint name and port number, with how many groups came before and
+    /// whether it is the first of its group's host.
+    fn each_srv(&self, mut show: impl FnMut(usize, Host<'s>, u16, bool) -> ControlFlow<()>) -> ControlFlow<()> {
         for (position, group) in self.groups().enumerate() {
             for host in self.hosts(group) {
+                let mut first_of_host = true;
                 let matching =
                     || group.ports.iter().filter(|port| self.filter.matches(&port.name, port.protocol.as_str()));
                 for (index, port) in matching().enumerate() {
@@ -272,7 +277,8 @@ impl<'s> Selection<'s> {
                             .any(|port| offers(port) && self.filter.matches(&port.name, port.protocol.as_str()))
                     };
                     if !in_group && !named_earlier(self.groups().take(position), host, offered) {
-                        show(position, host, number)?;
+                        show(position, host, number, first_of_host)?;
+                        first_of_host = false;
                     }
                 }
             }

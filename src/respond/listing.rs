@@ -30,11 +30,11 @@ use crate::{
 pub fn records(view: &View, zone: &Zone) -> Vec<Record> {
     let mut listing = Listing { view, zone, chain: Chain::default(), records: Vec::new() };
     listing.add(zone.apex.wire(), &[code::SOA, code::NS]);
-    listing.add(&below(zone, &[b"\x02ns\x03dns"]), &[code::A, code::AAAA]);
-    listing.add(&below(zone, &[b"\x0bdns-version"]), &[code::TXT]);
     if zone.reverse {
         reverse_names(view, zone).iter().for_each(|name| listing.add(name, &[code::PTR]));
     } else {
+        listing.add(&below(zone, &[b"\x02ns\x03dns"]), &[code::A, code::AAAA]);
+        listing.add(&below(zone, &[b"\x0bdns-version"]), &[code::TXT]);
         service_names(view, zone).iter().for_each(|name| {
             let port = name[1] == b'_';
             listing.add(name, if port { &[code::SRV] } else { &[code::A, code::AAAA, code::CNAME, code::SRV] });

@@ -26,9 +26,9 @@ enum Ours {
     /// NXDOMAIN with the SOA of this zone.
     NoName(&'static str),
     Refused,
-    /// Their records, each of them once (but the SOA at both ends), without an SRV to the root.
-    Tidied,
-    /// A transfer of a reverse zone: the apex and PTR records.
+    /// A transfer of what questions are answered with.
+    Zone,
+    /// A transfer of a reverse zone: the apex, its glue, and PTR records.
     Pointers,
 }
 
@@ -61,9 +61,9 @@ pub(crate) const DIFFERENCES: [Difference; 5] = [
     Difference {
         run: Some("transfer"),
         asked: |question| question.kind == "AXFR" && question.name == "cluster.local.",
-        ours: Ours::Tidied,
-        reason: "a zone holds a record once, and no SRV to nowhere; CoreDNS repeats what two slices or ports have in \
-                 common, and gives an endpoint that is a name an SRV with the root as its target",
+        ours: Ours::Zone,
+        reason: "a transfer holds the records that questions get, endpoint names included; CoreDNS computes other SRV \
+                 weights for it, repeats records, sends glue with TTL 0 and ports that do not exist (65535, `SRV .`)",
     },
 ];
 
@@ -83,8 +83,21 @@ impl Difference {
         }
         match self.expected(theirs) {
             Some(expected) => compare(&expected, ours),
-            None => pointers(theirs, ours),
+            None => self.transferred(theirs, ours),
         }
+    }
+
+    /// What is wrong with a zone that was transferred.
+    fn transferred(&self, theirs: &Reply, ours: &Reply) -> Vec<String> {
+        let mut complaints = transferred(ours);
+        if (&ours.rcode, &ours.flags) != (&theirs.rcode, &theirs.flags) {
+            complaints.push(format!("{} {:?} instead of {} {:?}", ours.rcode, ours.flags, theirs.rcode, theirs.flags));
+        }
+        complaints.extend(match self.ours {
+            Ours::Pointers => strays(theirs, ours),
+            _ => missing(theirs, ours),
+        });
+        complaints
     }
 
     /// Our reply, where it follows from theirs.
@@ -102,35 +115,41 @@ impl Difference {
                 reply.flags.retain(|flag| flag != "AA");
                 reply.answer.clear();
             }
-            Ours::Tidied => {
-                let soa = reply.answer.pop()?;
-                let mut seen = HashSet::new();
-                reply.answer.retain(|record| seen.insert(record.clone()) && !record.ends_with(" ."));
-                reply.answer.push(soa);
-            }
-            Ours::Pointers => return None,
+            Ours::Zone | Ours::Pointers => return None,
         }
         Some(reply)
     }
 }
 
-/// A reverse zone, listed from SOA to SOA, with its NS and nothing but PTR records.
-fn pointers(theirs: &Reply, ours: &Reply) -> Vec<String> {
-    let mut complaints = transferred(ours);
-    if (&ours.rcode, &ours.flags) != (&theirs.rcode, &theirs.flags) {
-        complaints.push(format!("{} {:?} instead of {} {:?}", ours.rcode, ours.flags, theirs.rcode, theirs.flags));
-    }
+/// What a reverse zone should not hold: anything but its apex, the address of its name server, and PTR records.
+fn strays(theirs: &Reply, ours: &Reply) -> Vec<String> {
     let apex = theirs.question.split(' ').next().unwrap_or_default();
-    let kinds: Vec<&str> = ours.answer.iter().filter_map(|record| record.split(' ').nth(2)).collect();
-    let strays = ours.answer.iter().zip(&kinds).filter(|(record, kind)| match **kind {
+    let kind = |record: &str| record.split(' ').nth(2).unwrap_or_default().to_owned();
+    let glue =
+        |record: &str| ours.answer.iter().any(|ns| ns.ends_with(&format!(" NS {}", record.split(' ').next().unwrap())));
+    let stray = |record: &&String| match &*kind(record) {
         "SOA" | "NS" => !record.starts_with(apex),
+        "A" | "AAAA" => !glue(record),
         kind => kind != "PTR",
-    });
-    complaints.extend(strays.map(|(record, _)| format!("a reverse zone has no {record}")));
-    if !kinds.contains(&"PTR") {
+    };
+    let mut complaints: Vec<_> =
+        ours.answer.iter().filter(stray).map(|record| format!("a reverse zone has no {record}")).collect();
+    if !ours.answer.iter().any(|record| kind(record) == "PTR") {
         complaints.push("not a single PTR record is listed".to_owned());
     }
     complaints
+}
+
+/// Records of theirs that ours lack, whatever the weight of a SRV.
+fn missing(theirs: &Reply, ours: &Reply) -> Vec<String> {
+    let weightless = |record: &String| match record.split(' ').collect::<Vec<_>>()[..] {
+        [owner, ttl, "SRV", priority, _, port, target] => [owner, ttl, "SRV", priority, port, target].join(" "),
+        _ => record.clone(),
+    };
+    let listed: HashSet<_> = ours.answer.iter().map(weightless).collect();
+    let sound = |record: &&String| !record.contains(" 0 A ") && !record.contains(" 65535 ") && !record.ends_with(" .");
+    let lacking = theirs.answer.iter().filter(sound).filter(|record| !listed.contains(&weightless(record)));
+    lacking.map(|record| format!("the zone lacks {record}")).collect()
 }
 
 /// A question that CoreDNS refused, like AXFR over UDP, shows no difference in content.
