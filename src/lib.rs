@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod objects;
+pub mod observe;
 pub mod records;
 pub mod respond;
 pub mod sockets;

@@ -1,0 +1,3 @@
+//! What the server says of itself: metrics and logs. It looks on from beside.
+
+pub mod cells;
