@@ -40,7 +40,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1.0)]
     warm_up_seconds: f64,
     /// How many queries are on their way at a time
-    #[arg(long, default_value_t = flood::OUTSTANDING)]
+    #[arg(long, default_value_t = flood::OUTSTANDING, value_parser = flood::outstanding_parser())]
     outstanding: usize,
     /// The core that all servers share
     #[arg(long, default_value_t = 0)]

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::builder::RangedU64ValueParser;
 use clusterdns::sockets::batch::{BATCH, Inbox, Outbox, ReturnPath};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -62,7 +63,7 @@ impl Tally {
 impl<'a> Flood<'a> {
     /// Sends the first queries, about `outstanding` of them.
     pub(crate) fn start(server: SocketAddr, questions: &'a Questions, outstanding: usize) -> io::Result<Self> {
-        let slots = (outstanding / LANES).clamp(1, SLOTS_MAX);
+        let slots = outstanding / LANES;
         let lanes = (0..LANES).map(|_| Lane::connect(server, slots)).collect::<io::Result<_>>()?;
         let (inbox, outbox) = (Inbox::new(), Outbox::new());
         let mut flood = Self { questions, next_question: 0, lanes, inbox, outbox, started: Instant::now() };
@@ -177,6 +178,11 @@ impl Lane {
         let expected = self.slots.get(slot)?;
         (flags & 0x80 != 0 && generation == expected.generation).then_some(slot)
     }
+}
+
+/// Reads how many queries shall be on their way.
+pub(crate) fn outstanding_parser() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(LANES as u64..=(LANES * SLOTS_MAX) as u64)
 }
 
 /// On their way at a time, unless told otherwise: some milliseconds of a server's work.

@@ -76,7 +76,7 @@ struct Ask {
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
     /// How many queries are on their way at a time
-    #[arg(long, default_value_t = flood::OUTSTANDING)]
+    #[arg(long, default_value_t = flood::OUTSTANDING, value_parser = flood::outstanding_parser())]
     outstanding: usize,
     #[command(flatten)]
     work: Work,
