@@ -76,3 +76,6 @@ impl Backings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use crate::objects::problem::{LoadError, Place};
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fs::{self, File, Metadata},
     hash::{BuildHasher, Hasher},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -101,21 +101,28 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 /// `None` where the file changed while it was read.
 fn read_unchanged(path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
     let read = || -> io::Result<_> {
-        let mut file = File::open(path)?;
+        let file = File::open(path)?;
         let before = file.metadata()?;
-        let mut content = Vec::with_capacity(usize::try_from(before.len().min(FILE_BYTES_MAX)).unwrap_or(0) + 1);
-        file.by_ref().take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
-        let after = file.metadata()?;
-        let same = (before.len(), before.modified()?) == (after.len(), after.modified()?);
-        // A pipe has no length to compare with.
-        let whole = !after.is_file() || (same && after.len() == content.len() as u64);
-        Ok((whole, content))
+        let expected = usize::try_from(before.len().min(FILE_BYTES_MAX)).unwrap_or_default();
+        let mut content = Vec::new();
+        if before.len() <= FILE_BYTES_MAX {
+            content.reserve_exact(expected + 1);
+            (&file).take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
+        }
+        let too_large = before.len().max(content.len() as u64) > FILE_BYTES_MAX;
+        Ok((too_large, is_whole(&before, &file.metadata()?, content.len())?, content))
     };
-    let (whole, content) = read().map_err(|error| io_error(path, error))?;
-    if content.len() as u64 > FILE_BYTES_MAX {
+    let (too_large, whole, content) = read().map_err(|error| io_error(path, error))?;
+    if too_large {
         return Err(LoadError::TooLarge { path: path.to_owned(), limit_bytes: FILE_BYTES_MAX });
     }
     Ok(whole.then_some(content))
+}
+
+/// Nobody wrote between the two looks. A pipe has no length to compare with.
+fn is_whole(before: &Metadata, after: &Metadata, read: usize) -> io::Result<bool> {
+    let unchanged = before.len() == after.len() && before.modified()? == after.modified()?;
+    Ok(!after.is_file() || (unchanged && after.len() == read as u64))
 }
 
 /// The text of a source, without a byte order mark.
@@ -143,3 +150,31 @@ const FILE_BYTES_MAX: u64 = 2 << 30;
 /// A writer that takes longer than four pauses should write aside and rename.
 const ATTEMPTS_MAX: u32 = 5;
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write, time::SystemTime};
+    use tempfile::NamedTempFile;
+
+    #[test]
+    fn a_file_that_was_written_to_meanwhile_is_not_whole() {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(b"12345").unwrap();
+        let before = file.as_file().metadata().unwrap();
+        assert!(is_whole(&before, &before, 5).unwrap());
+        assert!(!is_whole(&before, &before, 4).unwrap(), "cut off");
+        file.as_file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(!is_whole(&before, &file.as_file().metadata().unwrap(), 5).unwrap(), "same length, other time");
+        file.as_file().set_modified(before.modified().unwrap()).unwrap();
+        file.as_file().set_len(4).unwrap();
+        assert!(!is_whole(&before, &file.as_file().metadata().unwrap(), 4).unwrap(), "shorter");
+    }
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        let file = NamedTempFile::new().unwrap();
+        file.as_file().set_len(FILE_BYTES_MAX + 1).unwrap();
+        assert!(matches!(read(file.path()), Err(LoadError::TooLarge { .. })));
+    }
+}

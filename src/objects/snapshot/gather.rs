@@ -3,13 +3,15 @@
 
 use super::{Options, Progress, Summary};
 use crate::objects::{
-    Endpoints, Kind, Known, Namespace, Needs, Object, Origin, Picture, ServiceSpec,
+    Endpoints, Key, Kind, Known, Namespace, Needs, Object, Origin, Picture, ServiceSpec,
     decode::{Decoded, Raw},
-    manifest::{self, Backings},
+    manifest::{self, Backing, Backings},
     problem::{KUBECTL, Place, Problem, Problems},
 };
+use ipnet::Ipv4Net;
 use std::{
     collections::{BTreeSet, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -19,10 +21,14 @@ pub(super) struct Gather<'p> {
     pub(super) source: Arc<str>,
     /// True as soon as anything was an object.
     pub(super) any: bool,
+    options: Options,
+    /// [`Options::needs`], and what completing the picture takes.
     needs: Needs,
     found: Vec<(Object, Place)>,
     namespaces: BTreeSet<Box<str>>,
     backings: Backings,
+    /// Of Pods without backing, as far as a Service could be given them.
+    pod_ips: Vec<IpAddr>,
     seen: Seen,
     problems: Problems,
     summary: Summary,
@@ -43,15 +49,17 @@ struct Seen {
 }
 
 impl<'p> Gather<'p> {
-    pub(super) fn new(needs: Needs, bytes_total: u64, progress: &'p mut dyn FnMut(Progress)) -> Self {
+    pub(super) fn new(options: Options, bytes_total: u64, progress: &'p mut dyn FnMut(Progress)) -> Self {
         Self {
             source: Arc::default(),
             any: false,
             // Whether Pods must back the Services is known only at the end.
-            needs: Needs { selectors: true, ..needs },
+            needs: Needs { selectors: true, ..options.needs },
+            options,
             found: Vec::new(),
             namespaces: BTreeSet::new(),
             backings: Backings::default(),
+            pod_ips: Vec::new(),
             seen: Seen::default(),
             problems: Problems::default(),
             summary: Summary::default(),
@@ -105,7 +113,7 @@ impl<'p> Gather<'p> {
                     self.namespaces.insert(key.namespace.clone());
                 }
                 if let Some(backing) = backing {
-                    self.backings.insert(key, backing);
+                    self.back(key, backing);
                 }
                 if let Decoded::Object(object) = decoded {
                     self.found.push((object, place));
@@ -115,8 +123,20 @@ impl<'p> Gather<'p> {
         }
     }
 
+    /// Where endpoints are listed nobody derives any: then only the addresses of Pods matter, so that
+    /// no Service is given one of them.
+    fn back(&mut self, key: Key, backing: Backing) {
+        match backing {
+            Backing::Pod(pod) if self.seen.listings => {
+                let in_range = |ip: &&IpAddr| self.options.service_cidr.is_some_and(|range| contains(range, **ip));
+                self.pod_ips.extend(pod.ips.iter().filter(in_range));
+            }
+            backing => self.backings.insert(key, backing),
+        }
+    }
+
     /// Everything is read: makes the picture.
-    pub(super) fn finish(mut self, options: &Options) -> (Picture, Vec<Problem>, Summary) {
+    pub(super) fn finish(mut self) -> (Picture, Vec<Problem>, Summary) {
         let mut objects = self.last_of_each_key();
         let known = self.known(&objects);
         drop_listed_twice(&mut objects, &mut self.summary);
@@ -127,8 +147,8 @@ impl<'p> Gather<'p> {
         }
         self.add_namespaces(&mut objects);
         objects.sort_by(|a, b| order(a).cmp(&order(b)));
-        self.choose_addresses(&mut objects, options);
-        if !options.needs.selectors {
+        self.choose_addresses(&mut objects);
+        if !self.options.needs.selectors {
             drop_selectors(&mut objects);
         }
         self.summary.count(&objects);
@@ -140,19 +160,17 @@ impl<'p> Gather<'p> {
     fn last_of_each_key(&mut self) -> Vec<Object> {
         let mut found = std::mem::take(&mut self.found);
         found.sort_by(|a, b| order(&a.0).cmp(&order(&b.0)));
-        let mut kept: Vec<(Object, Place)> = Vec::with_capacity(found.len());
-        for (object, place) in found {
-            match kept.last_mut() {
-                Some(earlier) if order(&earlier.0) == order(&object) => {
-                    let message = format!("is at {} too; this later one is used, delete one of them", earlier.1);
-                    let key = object.key().to_string();
-                    self.problem(Problem::warning(Some(key.into()), message).at(place.clone()));
-                    *earlier = (object, place);
-                }
-                _ => kept.push((object, place)),
+        found.dedup_by(|later, earlier| {
+            let same = order(&later.0) == order(&earlier.0);
+            if same {
+                let message = format!("is at {} too; this later one is used, delete one of them", earlier.1);
+                let key = later.0.key().to_string();
+                self.problem(Problem::warning(Some(key.into()), message).at(later.1.clone()));
+                std::mem::swap(later, earlier);
             }
-        }
-        kept.into_iter().map(|(object, _)| object).collect()
+            same
+        });
+        found.into_iter().map(|(object, _)| object).collect()
     }
 
     fn known(&mut self, objects: &[Object]) -> Known {
@@ -192,9 +210,9 @@ impl<'p> Gather<'p> {
         objects.extend(unlisted.into_iter().map(namespace));
     }
 
-    fn choose_addresses(&mut self, objects: &mut [Object], options: &Options) {
-        let Some(range) = options.service_cidr else { return };
-        let pod_ips = self.backings.pods.values().flat_map(|pod| &pod.ips);
+    fn choose_addresses(&mut self, objects: &mut [Object]) {
+        let Some(range) = self.options.service_cidr else { return };
+        let pod_ips = self.backings.pods.values().flat_map(|pod| &pod.ips).chain(&self.pod_ips);
         let allocation = manifest::allocate(objects, pod_ips, range);
         self.summary.chosen = allocation.chosen;
         if allocation.without > 0 {
@@ -258,6 +276,10 @@ fn drop_selectors(objects: &mut [Object]) {
             service.selector = Box::default();
         }
     }
+}
+
+fn contains(range: Ipv4Net, ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(ip) if range.contains(&ip))
 }
 
 fn is_headless(object: &Object) -> bool {

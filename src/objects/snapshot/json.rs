@@ -9,11 +9,11 @@ use crate::objects::{
     problem::{Place, Problem},
 };
 use serde::{
-    Deserializer as _,
+    Deserialize, Deserializer as _,
     de::{DeserializeSeed, SeqAccess, Visitor},
 };
 use serde_json::{Deserializer, value::RawValue};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Where in the text the reader stopped, and why.
 #[derive(Debug)]
@@ -102,52 +102,55 @@ impl<'de> DeserializeSeed<'de> for &mut Items<'_, '_, '_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
-        let item: &RawValue = serde::Deserialize::deserialize(input)?;
+        let item = <&RawValue>::deserialize(input)?;
         self.reader.value(item.get(), self.list, self.depth);
         Ok(())
     }
 }
 
-/// Knows the line of a piece of a text. Pieces are asked for in their order, so each line is counted
-/// once.
+/// Knows the line of a piece of a text. Pieces are asked for in their order, so the text is walked
+/// once, also where it is one long line.
 pub(super) struct Cursor<'t> {
     text: &'t str,
     offset: usize,
     line: usize,
+    line_start: usize,
     /// The JSON was made from a document that starts at this line: no finer place is known.
     document: bool,
 }
 
 impl<'t> Cursor<'t> {
     pub(super) fn of_text(text: &'t str) -> Self {
-        Self { text, offset: 0, line: 1, document: false }
+        Self { text, offset: 0, line: 1, line_start: 0, document: false }
     }
 
     /// Every piece stands at the start of the document.
     pub(super) fn of_document(offset: usize, line: usize) -> Self {
-        Self { text: "", offset, line, document: true }
+        Self { text: "", offset, line, line_start: offset, document: true }
     }
 
-    fn place(&mut self, piece: &str, source: &std::sync::Arc<str>) -> Place {
-        if self.document {
-            return Place { source: source.clone(), line: self.line, column: 1 };
+    fn place(&mut self, piece: &str, source: &Arc<str>) -> Place {
+        if !self.document {
+            self.walk_to(piece.as_ptr() as usize - self.text.as_ptr() as usize);
         }
-        let offset = (piece.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize).min(self.text.len());
-        let passed = self.text.as_bytes().get(self.offset..offset).unwrap_or_default();
-        self.line += passed.iter().filter(|octet| **octet == b'\n').count();
-        self.offset = self.offset.max(offset);
-        Place { source: source.clone(), line: self.line, column: column(self.text, offset) }
+        Place { source: source.clone(), line: self.line, column: 1 + self.offset - self.line_start }
     }
-}
 
-fn column(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset].iter().rev().take_while(|octet| **octet != b'\n').count()
+    fn walk_to(&mut self, offset: usize) {
+        let passed = &self.text.as_bytes()[self.offset..offset];
+        self.line += newlines(passed);
+        if let Some(last) = passed.iter().rposition(|octet| *octet == b'\n') {
+            self.line_start = self.offset + last + 1;
+        }
+        self.offset = offset;
+    }
 }
 
 /// The parser counts from the start of the document.
 fn syntax_error(text: &str, start: usize, error: &serde_json::Error) -> SyntaxError {
-    let lines_before = text.as_bytes()[..start].iter().filter(|octet| **octet == b'\n').count();
-    let columns_before = if error.line() == 1 { column(text, start) - 1 } else { 0 };
+    let before = &text.as_bytes()[..start];
+    let lines_before = newlines(before);
+    let columns_before = before.iter().rev().take_while(|octet| error.line() == 1 && **octet != b'\n').count();
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
     SyntaxError {
@@ -155,6 +158,10 @@ fn syntax_error(text: &str, start: usize, error: &serde_json::Error) -> SyntaxEr
         column: columns_before + error.column(),
         message: format!("not JSON: {message}").into(),
     }
+}
+
+fn newlines(octets: &[u8]) -> usize {
+    octets.iter().filter(|octet| **octet == b'\n').count()
 }
 
 fn is_empty_array(json: &str) -> bool {
