@@ -1,6 +1,7 @@
 //! A DNS server for Kubernetes clusters.
 
 pub mod answers;
+pub mod config;
 pub mod objects;
 pub mod observe;
 pub mod records;

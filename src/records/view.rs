@@ -30,7 +30,7 @@ use super::{
 use crate::objects::{self, Known, Needs};
 
 /// The options of a view, named as CoreDNS's `kubernetes` plugin names them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewOptions {
     /// What it is authoritative for: in the order of the configuration, in a view longest first.
     pub zones: Vec<Zone>,
@@ -59,7 +59,8 @@ pub struct ViewOptions {
 }
 
 /// Which names of pods exist.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Pods {
     /// None.
     #[default]

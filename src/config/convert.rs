@@ -1,0 +1,216 @@
+//! From a file as it is written to a [`Config`]: every value is looked at, every problem collected.
+
+use std::{
+    fmt::Display,
+    net::SocketAddr,
+    ops::{Range, RangeInclusive},
+    time::Duration,
+};
+
+use ipnet::{IpNet, Ipv4Net};
+use toml::Spanned;
+
+use super::{
+    Config, Server, Snapshot, Tcp, Udp,
+    error::Problem,
+    file::{self, CidrOrFalse},
+};
+use crate::records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone};
+
+/// Checks a file. All of its problems are found at once.
+pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
+    let mut checked = Checked::default();
+    let servers = file.server.unwrap_or_else(|| vec![file::Server::default()]);
+    let config = Config {
+        snapshot: checked.snapshot(file.snapshot),
+        udp: Udp {
+            sockets: file.udp.sockets,
+            threads: Some(checked.within(file.udp.threads, 0, 0..=1024)).filter(|&threads| threads > 0),
+        },
+        tcp: checked.tcp(file.tcp),
+        admin_listen: match file.admin.listen {
+            Some(listen) => checked.each(listen, address),
+            None => vec![DEFAULT_ADMIN.parse().expect("an address")],
+        },
+        servers: servers.into_iter().map(|server| checked.server(server)).collect(),
+    };
+    if checked.problems.is_empty() { Ok(config) } else { Err(checked.problems) }
+}
+
+const DEFAULT_ADMIN: &str = "127.0.0.1:9153";
+const DEFAULT_LISTEN: &str = "127.0.0.1:5300";
+const DEFAULT_SERVICE_CIDR: &str = "10.96.0.0/12";
+const DEFAULT_ZONES: [&str; 3] = ["cluster.local", "in-addr.arpa", "ip6.arpa"];
+const DEFAULT_TTL_SECS: u32 = 5;
+
+/// Values on their way, and what is wrong with some.
+#[derive(Default)]
+struct Checked {
+    problems: Vec<Problem>,
+    /// Every pair of address and zone that a server has.
+    taken: Vec<(SocketAddr, Zone)>,
+}
+
+impl Checked {
+    fn snapshot(&mut self, snapshot: file::Snapshot) -> Snapshot {
+        let default = || DEFAULT_SERVICE_CIDR.parse().ok();
+        let service_cidr = match snapshot.service_cidr.map(|cidr| (cidr.span(), cidr.into_inner())) {
+            None => default(),
+            Some((_, CidrOrFalse::Switch(false))) => None,
+            Some((span, CidrOrFalse::Switch(true))) => {
+                self.problem(span, "write a range, like \"10.96.0.0/12\", or false")
+            }
+            Some((span, CidrOrFalse::Cidr(text))) => match text.parse::<Ipv4Net>() {
+                Ok(cidr) if (8..=28).contains(&cidr.prefix_len()) => Some(cidr),
+                _ => self.problem(span, format!("\"{text}\" is no IPv4 range from /8 to /28, like \"10.96.0.0/12\"")),
+            },
+        };
+        Snapshot { paths: snapshot.paths.into_iter().map(Into::into).collect(), service_cidr }
+    }
+
+    fn tcp(&mut self, tcp: file::Tcp) -> Tcp {
+        Tcp {
+            connections: self.within(tcp.connections, 1000, 1..=1_000_000),
+            connections_per_client: self.within(tcp.connections_per_client, 200, 1..=1_000_000),
+            idle_timeout: Duration::from_secs(self.within(tcp.idle_timeout_secs, 10, 1..=3600)),
+            message_timeout: Duration::from_secs(self.within(tcp.message_timeout_secs, 5, 1..=3600)),
+            queries_per_connection: Some(tcp.queries_per_connection).filter(|&queries| queries > 0),
+            connection_age: Some(tcp.connection_age_secs).filter(|&secs| secs > 0).map(Duration::from_secs),
+        }
+    }
+
+    fn server(&mut self, server: file::Server) -> Server {
+        let listen = self.some_of(server.listen, &[DEFAULT_LISTEN], "an address to listen on", address);
+        let zones_span = server.zones.as_ref().map_or(0..0, Spanned::span);
+        let zones: Vec<_> = self.some_of(server.zones, &["."], "a zone", zone).into_iter().flatten().collect();
+        self.take(&listen, &zones, zones_span);
+        Server {
+            kubernetes: self.kubernetes(server.kubernetes),
+            transfer_to: self.each(server.transfer.to, network),
+            rotate: server.rotate,
+            any_class: server.any_class,
+            zones,
+            listen,
+        }
+    }
+
+    /// On one address a zone has one server.
+    fn take(&mut self, listen: &[SocketAddr], zones: &[Zone], span: Range<usize>) {
+        for pair in listen.iter().flat_map(|&address| zones.iter().map(move |zone| (address, zone.clone()))) {
+            if self.taken.contains(&pair) {
+                let (address, Zone { apex, .. }) = &pair;
+                self.problem::<()>(span.clone(), format!("zone {apex} has a server on {address} already"));
+            }
+            self.taken.push(pair);
+        }
+    }
+
+    /// None where the list of zones is empty.
+    fn kubernetes(&mut self, kubernetes: file::Kubernetes) -> Option<ViewOptions> {
+        let zones_span = kubernetes.zones.as_ref().map_or(0..0, Spanned::span);
+        let zones: Vec<Zone> = match kubernetes.zones {
+            Some(zones) => self.each(zones.into_inner(), zone).into_iter().flatten().collect(),
+            None => DEFAULT_ZONES.iter().flat_map(|text| Zone::parse(text).unwrap_or_default()).collect(),
+        };
+        if !zones.is_empty() && zones.iter().all(|zone| zone.reverse) {
+            self.problem::<()>(
+                zones_span.clone(),
+                "only reverse zones: name the cluster's zone too, for PTR records point into it",
+            );
+        }
+        if let (Some(namespace), Some(labels)) = (kubernetes.namespaces.first(), &kubernetes.namespace_labels)
+            && !labels.get_ref().is_empty()
+        {
+            self.problem::<()>(
+                namespace.span(),
+                "namespaces and namespace_labels exclude each other: keep one of them",
+            );
+        }
+        if kubernetes.noendpoints && kubernetes.zonal {
+            self.problem::<()>(zones_span, "zonal needs endpoints: drop noendpoints or zonal");
+        }
+        let options = ViewOptions {
+            ttl_secs: self.within(kubernetes.ttl_secs, DEFAULT_TTL_SECS, 0..=3600),
+            pods: kubernetes.pods,
+            endpoint_pod_names: kubernetes.endpoint_pod_names,
+            namespaces: kubernetes.namespaces.into_iter().map(Spanned::into_inner).collect(),
+            namespace_labels: self.selector(kubernetes.namespace_labels),
+            labels: self.selector(kubernetes.labels),
+            no_endpoints: kubernetes.noendpoints,
+            ignore_empty_service: kubernetes.ignore_empty_service,
+            zonal: kubernetes.zonal,
+            fallthrough: self.each(kubernetes.fallthrough, name),
+            local_addresses: Vec::new(),
+            zones,
+        };
+        (!options.zones.is_empty()).then_some(options)
+    }
+
+    fn selector(&mut self, text: Option<Spanned<String>>) -> Option<Selector> {
+        let text = text.filter(|text| !text.get_ref().is_empty())?;
+        self.each(vec![text], |text| Selector::parse(text).map_err(|error| error.to_string())).pop()
+    }
+
+    /// A number within its limits, or its default.
+    fn within<T: Copy + PartialOrd + Display>(
+        &mut self,
+        value: Option<Spanned<T>>,
+        default: T,
+        limits: RangeInclusive<T>,
+    ) -> T {
+        let Some(value) = value else { return default };
+        if !limits.contains(value.get_ref()) {
+            let message = format!("{} is not within {} and {}", value.get_ref(), limits.start(), limits.end());
+            self.problem::<()>(value.span(), message);
+        }
+        value.into_inner()
+    }
+
+    /// A list that may not be empty, or its default.
+    fn some_of<T>(
+        &mut self,
+        list: Option<Spanned<Vec<Spanned<String>>>>,
+        default: &[&str],
+        what: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        match list {
+            None => default.iter().filter_map(|text| read(text).ok()).collect(),
+            Some(list) if list.get_ref().is_empty() => {
+                self.problem(list.span(), format!("name at least {what}")).into_iter().collect()
+            }
+            Some(list) => self.each(list.into_inner(), read),
+        }
+    }
+
+    fn each<T>(&mut self, texts: Vec<Spanned<String>>, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let read_one = |text: Spanned<String>| match read(text.get_ref()) {
+            Ok(value) => Some(value),
+            Err(message) => self.problem(text.span(), message),
+        };
+        texts.into_iter().filter_map(read_one).collect()
+    }
+
+    fn problem<T>(&mut self, span: Range<usize>, message: impl Into<String>) -> Option<T> {
+        self.problems.push(Problem { span, message: message.into() });
+        None
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is no address with a port, like \"127.0.0.1:5300\" or \"[::]:53\""))
+}
+
+fn zone(text: &str) -> Result<Vec<Zone>, String> {
+    Zone::parse(text).map_err(|error| error.to_string())
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map(|name| name.to_lower()).map_err(|error| format!("\"{text}\" is no name: {error}"))
+}
+
+/// A CIDR, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    text.parse().or_else(|_| one()).map_err(|_| format!("\"{text}\" is no address or CIDR, like \"10.0.0.0/8\""))
+}

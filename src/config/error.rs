@@ -1,0 +1,63 @@
+//! What is wrong with a configuration, where, and what to do.
+
+use std::{fmt, ops::Range};
+
+/// One problem, with the line that it is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub origin: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// What is wrong and what to do.
+    pub message: String,
+    /// The text of the line.
+    snippet: String,
+    /// How many characters are meant.
+    width: usize,
+}
+
+/// A problem at a place of the text.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) span: Range<usize>,
+    pub(super) message: String,
+}
+
+impl Problem {
+    pub(super) fn in_text(self, text: &str, origin: &str) -> ConfigError {
+        let start = self.span.start.min(text.len());
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let snippet = text[line_start..].lines().next().unwrap_or_default();
+        let column = text[line_start..start].chars().count() + 1;
+        let meant = text.get(self.span).unwrap_or_default().lines().next().unwrap_or_default();
+        ConfigError {
+            origin: origin.into(),
+            line: text[..line_start].matches('\n').count() + 1,
+            column,
+            message: self.message,
+            snippet: snippet.into(),
+            width: meant.chars().count().max(1),
+        }
+    }
+}
+
+impl ConfigError {
+    pub(super) fn from_toml(error: &toml::de::Error, text: &str, origin: &str) -> Self {
+        Problem { span: error.span().unwrap_or(0..0), message: error.message().into() }.in_text(text, origin)
+    }
+}
+
+/// `FILE:LINE:COLUMN: MESSAGE`, then the line with a caret below.
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { origin, line, column, message, snippet, width } = self;
+        let margin = " ".repeat(line.to_string().len());
+        let below = " ".repeat(column - 1) + &"^".repeat(*width);
+        write!(f, "{origin}:{line}:{column}: {message}\n{margin} |\n{line} | {snippet}\n{margin} | {below}")
+    }
+}
+
+impl std::error::Error for ConfigError {}

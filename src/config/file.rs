@@ -1,0 +1,105 @@
+//! The shape of a configuration file, as it is written.
+//!
+//! A key that is not here is an error. Values that must be looked at keep their place in the text,
+//! so that whatever is wrong with one can be shown.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::UdpSockets;
+use crate::records::view::Pods;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) snapshot: Snapshot,
+    pub(super) udp: Udp,
+    pub(super) tcp: Tcp,
+    pub(super) admin: Admin,
+    pub(super) server: Option<Vec<Server>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Snapshot {
+    pub(super) paths: Vec<String>,
+    pub(super) service_cidr: Option<Spanned<CidrOrFalse>>,
+}
+
+/// A range, or `false`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a range like \"10.96.0.0/12\", or false")]
+pub(super) enum CidrOrFalse {
+    Cidr(String),
+    Switch(bool),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Udp {
+    pub(super) sockets: UdpSockets,
+    pub(super) threads: Option<Spanned<usize>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tcp {
+    pub(super) connections: Option<Spanned<usize>>,
+    pub(super) connections_per_client: Option<Spanned<usize>>,
+    pub(super) idle_timeout_secs: Option<Spanned<u64>>,
+    pub(super) message_timeout_secs: Option<Spanned<u64>>,
+    pub(super) queries_per_connection: usize,
+    pub(super) connection_age_secs: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Admin {
+    pub(super) listen: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Server {
+    pub(super) listen: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) zones: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) rotate: bool,
+    pub(super) any_class: bool,
+    pub(super) kubernetes: Kubernetes,
+    pub(super) transfer: Transfer,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Kubernetes {
+    pub(super) zones: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) ttl_secs: Option<Spanned<u32>>,
+    pub(super) pods: Pods,
+    pub(super) endpoint_pod_names: bool,
+    pub(super) namespaces: Vec<Spanned<String>>,
+    pub(super) namespace_labels: Option<Spanned<String>>,
+    pub(super) labels: Option<Spanned<String>>,
+    pub(super) noendpoints: bool,
+    pub(super) ignore_empty_service: bool,
+    pub(super) zonal: bool,
+    pub(super) fallthrough: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Transfer {
+    pub(super) to: Vec<Spanned<String>>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            zones: None,
+            rotate: true,
+            any_class: false,
+            kubernetes: Kubernetes::default(),
+            transfer: Transfer::default(),
+        }
+    }
+}

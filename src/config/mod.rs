@@ -1,0 +1,231 @@
+//! What the server is told to do: valid by construction, so that nothing behind it validates.
+//!
+//! ```text
+//! text ─► file::File (as written, with places) ─► Config
+//! ```
+//!
+//! It describes and does not act. [`EXAMPLE`] documents every key; it is compiled in, printed by
+//! `clusterdns config`, and is the default, which a test holds.
+
+mod convert;
+pub mod error;
+mod file;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::{
+    objects::Needs,
+    records::{view::ViewOptions, zone::Zone},
+};
+use error::ConfigError;
+
+/// The commented default configuration.
+pub const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where the cluster is read from.
+    pub snapshot: Snapshot,
+    /// Datagrams.
+    pub udp: Udp,
+    /// Streams.
+    pub tcp: Tcp,
+    /// Where metrics, health and readiness are served.
+    pub admin_listen: Vec<SocketAddr>,
+    /// At least one.
+    pub servers: Vec<Server>,
+}
+
+/// `[snapshot]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Files, folders, or `-`. Empty: the example.
+    pub paths: Vec<PathBuf>,
+    /// Out of which range missing cluster IPs are chosen.
+    pub service_cidr: Option<Ipv4Net>,
+}
+
+/// `[udp]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Udp {
+    /// Through which door packets come.
+    pub sockets: UdpSockets,
+    /// Threads, each with a socket; none: one for each core.
+    pub threads: Option<usize>,
+}
+
+/// The doors of the socket room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UdpSockets {
+    /// Batched where the system has it.
+    #[default]
+    Auto,
+    /// `recvmmsg` and `sendmmsg`: Linux.
+    Batched,
+    /// One packet a call: any system.
+    Portable,
+}
+
+/// `[tcp]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tcp {
+    /// At a time.
+    pub connections: usize,
+    /// At a time, of one client address.
+    pub connections_per_client: usize,
+    /// For a connection without a question.
+    pub idle_timeout: Duration,
+    /// For a message that has begun, and for a reply to be taken.
+    pub message_timeout: Duration,
+    /// Then a connection is closed.
+    pub queries_per_connection: Option<usize>,
+    /// Then a connection is closed.
+    pub connection_age: Option<Duration>,
+}
+
+/// `[[server]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Where it listens, UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// For which names it is asked.
+    pub zones: Vec<Zone>,
+    /// Whether answers of several addresses begin with another one each time.
+    pub rotate: bool,
+    /// Whether other classes are answered as if they were IN.
+    pub any_class: bool,
+    /// The names of the cluster.
+    pub kubernetes: Option<ViewOptions>,
+    /// Who may have whole zones.
+    pub transfer_to: Vec<IpNet>,
+}
+
+impl Config {
+    /// Reads TOML. `origin` is the file's name in errors.
+    ///
+    /// # Errors
+    /// Every problem that was found, with its line and column.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, Vec<ConfigError>> {
+        let file = toml::from_str(text).map_err(|error| vec![ConfigError::from_toml(&error, text, origin)])?;
+        convert::config(file)
+            .map_err(|problems| problems.into_iter().map(|problem| problem.in_text(text, origin)).collect())
+    }
+
+    /// What the objects must keep for all views.
+    pub fn needs(&self) -> Needs {
+        let views = self.servers.iter().filter_map(|server| server.kubernetes.as_ref());
+        let derived = Needs { selectors: true, ..Needs::default() };
+        views.map(ViewOptions::needs).fold(derived, |all, needs| Needs {
+            labels: all.labels || needs.labels,
+            pod_names: all.pod_names || needs.pod_names,
+            zones: all.zones || needs.zones,
+            pods: all.pods || needs.pods,
+            selectors: all.selectors || needs.selectors,
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::parse(EXAMPLE, "config.example.toml").expect("the example is valid, which a test holds")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The errors of a text, each as its first line.
+    fn errors(text: &str) -> Vec<String> {
+        let errors = Config::parse(text, "c.toml").expect_err("the text is wrong");
+        errors.iter().map(|error| error.to_string().lines().next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_example_is_the_default() {
+        assert_eq!(Config::parse("", "empty"), Config::parse(EXAMPLE, "example"));
+        assert_eq!(Config::default().servers[0].listen, ["127.0.0.1:5300".parse().unwrap()]);
+    }
+
+    #[test]
+    fn the_example_shows_every_key() {
+        let example: toml::Table = EXAMPLE.parse().unwrap();
+        let mut keys = Vec::new();
+        collect(&toml::Value::Table(example), &mut keys);
+        for key in keys {
+            let misspelled = EXAMPLE.replacen(&format!("\n{key} ="), &format!("\n{key}x ="), 1);
+            let error = errors(&misspelled).remove(0);
+            assert!(error.contains(&format!("unknown field `{key}x`")), "{error}");
+            // The error lists the keys that stand in the same table: the example must have them all.
+            let known = error.split("expected").nth(1).unwrap_or_default();
+            for key in known.split('`').skip(1).step_by(2) {
+                assert!(EXAMPLE.contains(&format!("\n{key} =")) || EXAMPLE.contains(&format!(".{key}]")), "{key}");
+            }
+        }
+    }
+
+    fn collect(value: &toml::Value, keys: &mut Vec<String>) {
+        match value {
+            toml::Value::Table(table) => table.iter().for_each(|(key, value)| match value {
+                toml::Value::Table(_) | toml::Value::Array(_)
+                    if value.as_array().is_none_or(|list| list.iter().any(toml::Value::is_table)) =>
+                {
+                    collect(value, keys);
+                }
+                _ => keys.push(key.clone()),
+            }),
+            toml::Value::Array(list) => list.iter().for_each(|value| collect(value, keys)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place() {
+        let error = Config::parse("[udp]\nthreads = 1\n  sise = 5\n", "c.toml").unwrap_err().remove(0);
+        assert_eq!((error.line, error.column), (3, 3));
+        assert_eq!(
+            error.to_string(),
+            "c.toml:3:3: unknown field `sise`, expected `sockets` or `threads`\n  |\n3 |   sise = 5\n  |   ^^^^"
+        );
+    }
+
+    #[test]
+    fn every_bad_value_is_named_at_once() {
+        let text = "[[server]]\nlisten = [\"localhost\"]\nzones = [\"a..b\"]\n[server.kubernetes]\nttl_secs = 3601\nlabels = \"a in b\"\n\
+                    fallthrough = [\"..\"]\n[server.transfer]\nto = [\"peer\"]\n[snapshot]\nservice_cidr = \"10.0.0.0\"\n";
+        let errors = errors(text);
+        let places: Vec<_> = errors.iter().map(|error| error.split(' ').next().unwrap()).collect();
+        assert_eq!(
+            places,
+            [
+                "c.toml:11:16:",
+                "c.toml:2:11:",
+                "c.toml:3:10:",
+                "c.toml:5:12:",
+                "c.toml:6:10:",
+                "c.toml:7:16:",
+                "c.toml:9:7:"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_refused() {
+        let kubernetes = |options: &str| errors(&format!("[[server]]\n[server.kubernetes]\n{options}")).remove(0);
+        assert!(kubernetes("namespaces = [\"a\"]\nnamespace_labels = \"b\"").contains("exclude each other"));
+        assert!(kubernetes("noendpoints = true\nzonal = true").contains("zonal needs endpoints"));
+        assert!(kubernetes("zones = [\"10.0.0.0/8\"]").contains("only reverse zones"));
+        assert!(errors("[[server]]\n[[server]]\n").remove(0).contains("zone . has a server on 127.0.0.1:5300 already"));
+        assert!(errors("[[server]]\nlisten = []").remove(0).contains("at least"));
+    }
+
+    #[test]
+    fn a_server_may_have_nothing_of_the_cluster() {
+        let config = Config::parse("[[server]]\n[server.kubernetes]\nzones = []\n", "c.toml").unwrap();
+        assert_eq!(config.servers[0].kubernetes, None);
+    }
+}
