@@ -19,6 +19,10 @@ pub struct Cells {
     routes: Box<[RouteCells]>,
     /// Answers that panicked.
     pub panics: Cell,
+    /// Packets without a reply: responses, and what is shorter than a header.
+    pub ignored: Cell,
+    /// Replies that could not be sent.
+    pub unsent: Cell,
 }
 
 /// What is counted for each pair of listener and zone.
@@ -67,7 +71,12 @@ const DURATION_BUCKETS: usize = 17;
 impl Cells {
     /// Cells for so many routes.
     pub fn new(routes: usize) -> Self {
-        Self { routes: (0..=routes).map(|_| RouteCells::default()).collect(), panics: Cell::default() }
+        Self {
+            routes: (0..=routes).map(|_| RouteCells::default()).collect(),
+            panics: Cell::default(),
+            ignored: Cell::default(),
+            unsent: Cell::default(),
+        }
     }
 
     /// Counts one answered question.

@@ -1,0 +1,20 @@
+# One static binary in an empty image. Build:  docker build -t clusterdns .
+#
+# For musl instead of glibc:  docker build --build-arg TARGET=x86_64-unknown-linux-musl .
+# No file capability is set on the binary: a runtime that drops all capabilities would refuse to
+# start it then. Kubernetes lets pods bind port 53 by NET_BIND_SERVICE, or by its default of
+# net.ipv4.ip_unprivileged_port_start=0 in the pod.
+FROM rust:1.95-slim AS build
+ARG TARGET=x86_64-unknown-linux-gnu
+RUN rustup target add "$TARGET"
+WORKDIR /src
+COPY . .
+RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$TARGET" \
+    && cp "target/$TARGET/release/clusterdns" /clusterdns
+
+FROM scratch
+COPY --from=build /clusterdns /clusterdns
+USER 65532:65532
+EXPOSE 53/udp 53/tcp 9153/tcp
+ENTRYPOINT ["/clusterdns"]
+CMD ["serve"]

@@ -1,0 +1,102 @@
+//! From a configuration to what answers by it: views, servers, listeners and routes.
+
+use std::{
+    cmp::Reverse,
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use crate::{
+    answers::code,
+    config::{Config, Server},
+    records::view::{View, ViewOptions},
+    respond::plan::{self, Listener, Plan, Route, Transfer},
+};
+
+/// Compiles a configuration. `interfaces` are the addresses of this host, for NS records.
+pub(super) fn plan(config: &Config, interfaces: &[IpAddr]) -> Plan {
+    let mut plan = Plan { servers: config.servers.iter().map(|server| self::server(server, interfaces)).collect(), ..Plan::default() };
+    for address in listen_addresses(config) {
+        let listener = plan.listeners.len();
+        let here = || config.servers.iter().enumerate().filter(|(_, server)| server.listen.contains(&address));
+        let mut zones = Vec::new();
+        for (index, zone) in here().flat_map(|(index, server)| server.zones.iter().map(move |zone| (index, zone))) {
+            zones.push((zone.clone(), plan.routes.len()));
+            plan.routes.push(Route { listener, zone: zone.apex.to_string(), server: index });
+        }
+        zones.sort_by_key(|(zone, _)| Reverse(zone.labels));
+        plan.listeners.push(Listener { address, any_class: here().any(|(_, server)| server.any_class), zones });
+    }
+    plan
+}
+
+/// Every address that some server listens on, each once.
+pub(super) fn listen_addresses(config: &Config) -> BTreeSet<SocketAddr> {
+    config.servers.iter().flat_map(|server| server.listen.iter().copied()).collect()
+}
+
+fn server(server: &Server, interfaces: &[IpAddr]) -> plan::Server {
+    let local_addresses = local_addresses(&server.listen, interfaces);
+    let view = server.kubernetes.clone().map(|options| Arc::new(View::new(ViewOptions { local_addresses, ..options })));
+    plan::Server {
+        // A server that has stages fails where none answers; one that has none refuses.
+        unanswered: if view.is_some() { code::SERVFAIL } else { code::REFUSED },
+        view,
+        transfer: (!server.transfer_to.is_empty()).then(|| Transfer { to: server.transfer_to.clone() }),
+        rotate: server.rotate,
+    }
+}
+
+/// Under which addresses the server is found: those that it listens on, or all of the host where it
+/// listens on the wildcard, without loopback where there is another.
+fn local_addresses(listen: &[SocketAddr], interfaces: &[IpAddr]) -> Vec<IpAddr> {
+    let of = |address: &SocketAddr| match address.ip() {
+        wildcard if wildcard.is_unspecified() => interfaces.to_vec(),
+        address => vec![address],
+    };
+    let all: BTreeSet<IpAddr> = listen.iter().flat_map(of).collect();
+    let (loopback, elsewhere): (Vec<_>, Vec<_>) = all.into_iter().partition(IpAddr::is_loopback);
+    if elsewhere.is_empty() { loopback } else { elsewhere }
+}
+
+/// The addresses of this host; link-local ones lead nowhere from elsewhere.
+pub(super) fn interface_addresses() -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the addresses of this host are unknown: NS records will lack them");
+        Vec::new()
+    });
+    interfaces.into_iter().filter(|interface| !interface.is_link_local()).map(|interface| interface.ip()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found_at(listen: &[&str], interfaces: &[&str]) -> Vec<String> {
+        let listen: Vec<_> = listen.iter().map(|text| text.parse().unwrap()).collect();
+        let interfaces: Vec<_> = interfaces.iter().map(|text| text.parse().unwrap()).collect();
+        local_addresses(&listen, &interfaces).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_server_is_found_where_it_listens() {
+        let host = ["127.0.0.1", "10.244.0.53", "fd00::53"];
+        assert_eq!(found_at(&["0.0.0.0:53"], &host), ["10.244.0.53", "fd00::53"]);
+        assert_eq!(found_at(&["10.0.0.10:53", "127.0.0.1:53"], &host), ["10.0.0.10"]);
+        assert_eq!(found_at(&["127.0.0.1:5300"], &host), ["127.0.0.1"]);
+    }
+
+    #[test]
+    fn each_pair_of_address_and_zone_is_a_route_and_the_longest_zone_comes_first() {
+        let text = "[[server]]\nzones = [\".\"]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n\
+                    [[server]]\nzones = [\"a.b\", \"b\"]\nlisten = [\"127.0.0.1:2\"]\n";
+        let plan = plan(&Config::parse(text, "test").unwrap(), &[]);
+        let zones = |listener: usize| {
+            let routes = plan.listeners[listener].zones.iter().map(|&(_, route)| &plan.routes[route]);
+            routes.map(|route| (route.zone.clone(), route.server, route.listener)).collect::<Vec<_>>()
+        };
+        assert_eq!(zones(0), [(".".into(), 0, 0)]);
+        assert_eq!(zones(1), [("a.b.".into(), 1, 1), ("b.".into(), 1, 1), (".".into(), 0, 1)]);
+    }
+}

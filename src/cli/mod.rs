@@ -1,0 +1,147 @@
+//! The command line: arguments in, exit code out.
+
+mod check;
+mod records;
+mod serve;
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::{self, Config},
+    objects::snapshot::{self, Source},
+};
+
+/// A DNS server for Kubernetes clusters.
+///
+/// Without a command it serves a small example cluster: ask it with
+/// dig @127.0.0.1 -p 5300 backend-service.example.svc.cluster.local
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer DNS questions about a cluster
+    Serve(serve::Serve),
+    /// Print every record of a zone, as a zone file
+    Records(records::Records),
+    /// Look for mistakes in a configuration and a snapshot
+    Check(check::Check),
+    /// Print the commented default configuration
+    Config,
+}
+
+/// Which configuration and which cluster.
+#[derive(Args, Clone, Debug, Default)]
+struct Inputs {
+    /// Configuration in TOML; `clusterdns config` prints one
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A cluster: a file, a folder, or - for standard input, as kubectl get svc,endpoints,endpointslices,pods,ns -A -o
+    /// json prints it, or plain manifests. May be repeated
+    #[arg(long, value_name = "PATH")]
+    snapshot: Vec<PathBuf>,
+}
+
+/// Why a command ends early: what to tell, as whole sentences.
+#[derive(Debug)]
+struct Failure(String);
+
+impl Cli {
+    /// Does what the arguments say.
+    pub fn run(self) -> ExitCode {
+        let done = match self.command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
+            Command::Serve(serve) => serve.run(),
+            Command::Records(records) => records.run(),
+            Command::Check(check) => check.run(),
+            Command::Config => print(config::EXAMPLE),
+        };
+        match done {
+            Ok(code) => code,
+            Err(Failure(text)) => {
+                // Nobody is left to tell where standard error is closed.
+                let _ = writeln!(io::stderr(), "{text}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Inputs {
+    /// The configuration, with the snapshots of the command line in the place of its own.
+    fn config(&self) -> Result<Config, Failure> {
+        let mut config = match &self.config {
+            Some(path) => read_config(path)?,
+            None => Config::default(),
+        };
+        if !self.snapshot.is_empty() {
+            config.snapshot.paths.clone_from(&self.snapshot);
+        }
+        Ok(config)
+    }
+}
+
+fn read_config(path: &Path) -> Result<Config, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure(format!("{}: {error}; clusterdns config > FILE makes one", path.display())))?;
+    Config::parse(&text, &path.display().to_string()).map_err(|errors| {
+        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        Failure(texts.join("\n"))
+    })
+}
+
+/// Where the configuration reads the cluster from.
+fn sources(config: &Config) -> Result<Vec<Source>, Failure> {
+    let source = |path: &PathBuf| match path.to_str() {
+        Some("-") => Source::stdin().map_err(|error| Failure(format!("standard input: {error}"))),
+        _ => Ok(Source::Path(path.clone())),
+    };
+    if config.snapshot.paths.is_empty() {
+        return Ok(vec![Source::example()]);
+    }
+    config.snapshot.paths.iter().map(source).collect()
+}
+
+/// How the configuration wants objects to be read.
+fn options(config: &Config) -> snapshot::Options {
+    snapshot::Options { needs: config.needs(), service_cidr: config.snapshot.service_cidr }
+}
+
+/// What is read from, in words.
+fn origin(config: &Config) -> String {
+    match &config.snapshot.paths[..] {
+        [] => "the built-in example".into(),
+        paths => paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Prints to standard output. A reader that has seen enough is no failure.
+fn print(text: &str) -> Result<ExitCode, Failure> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure(format!("standard output: {error}"))),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// `127.0.0.1 -p 5300`: how dig is told where to ask.
+fn dig_server(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        wildcard if wildcard.is_unspecified() && wildcard.is_ipv4() => "127.0.0.1".into(),
+        wildcard if wildcard.is_unspecified() => "::1".into(),
+        ip => ip.to_string(),
+    };
+    match address.port() {
+        53 => format!("@{ip}"),
+        port => format!("@{ip} -p {port}"),
+    }
+}

@@ -1,0 +1,68 @@
+//! `clusterdns serve`: the main job.
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use tracing_subscriber::{EnvFilter, fmt};
+
+use super::{Failure, Inputs, dig_server, options, origin, sources};
+use crate::{
+    app::{Server, source::Snapshots},
+    config::Config,
+};
+
+/// Answer DNS questions about a cluster.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Where to listen, UDP and TCP, in place of the configured addresses. May be repeated
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<SocketAddr>,
+}
+
+impl Serve {
+    pub(super) fn run(&self) -> Result<ExitCode, Failure> {
+        log_to_stderr();
+        let mut config = self.inputs.config()?;
+        if !self.listen.is_empty() {
+            config.servers.iter_mut().for_each(|server| server.listen.clone_from(&self.listen));
+        }
+        let sources = sources(&config)?;
+        let mut server = Server::bind(&config).map_err(|error| Failure(error.to_string()))?;
+        let snapshots = Snapshots::start(sources, options(&config), server.feed())
+            .map_err(|error| Failure(error.to_string()))?;
+        server.start().map_err(|error| Failure(error.to_string()))?;
+        announce(&config, &server, &snapshots);
+        server.run_until_signal();
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What is served, from where, where it listens, and a line to try.
+fn announce(config: &Config, server: &Server, snapshots: &Snapshots) {
+    let zones: Vec<String> = server.zones().iter().map(ToString::to_string).collect();
+    let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
+    tracing::info!("serving {} from {}: {}", zones.join(" "), origin(config), snapshots.summary);
+    tracing::info!("listening on {} (UDP, TCP)", addresses.join(", "));
+    for address in server.admin_addresses() {
+        tracing::info!("metrics, health and readiness on http://{address}/");
+    }
+    if let (Some(address), Some(name)) = (server.addresses().first(), server.example_name()) {
+        tracing::info!("try: dig {} {name}", dig_server(*address));
+    }
+}
+
+/// Lines on standard error; `CLUSTERDNS_LOG` chooses, for example `warn` or `clusterdns=debug`.
+fn log_to_stderr() {
+    let filter = EnvFilter::builder().with_env_var("CLUSTERDNS_LOG");
+    // hickory logs every response, with its name.
+    let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    let filter = ["hickory_server=warn", "hickory_proto=warn"]
+        .into_iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
+    let lines = fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
+    // A program that embeds us may have set a logger of its own.
+    let _ = lines.try_init();
+    std::panic::set_hook(Box::new(|panic| tracing::error!("a defect was met, please report it: {panic}")));
+}

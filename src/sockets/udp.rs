@@ -1,0 +1,145 @@
+//! The fast path: one thread, one socket, packets in batches.
+//!
+//! receive ─► respond ─► send, and nothing else: no allocation, no lock, no task, no log line.
+//! Several threads share a port by SO_REUSEPORT, so a client's packets stay with one of them.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use socket2::Socket;
+
+use super::batch::{self, BATCH, Inbox, Outbox, Packet};
+use crate::{
+    answers::{
+        code,
+        question::{HEADER_OCTETS, QR},
+    },
+    observe::cells::Cells,
+    respond::{Asked, Memory, Outcome, Responder, Transport},
+};
+
+/// How long a thread without packets waits before it looks whether it should stop.
+const RECEIVE_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// What a thread needs to answer.
+pub struct Worker {
+    /// Its own socket.
+    pub socket: Socket,
+    /// What answers.
+    pub responder: Arc<Responder>,
+    /// On which listener of the plan.
+    pub listener: usize,
+    /// Its own counters.
+    pub cells: Arc<Cells>,
+    /// Where its rotation starts.
+    pub turn: usize,
+    /// Set when it should answer what has arrived, and end.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The socket cannot be set up, or the system has no thread left.
+    pub fn start(self, name: String) -> io::Result<JoinHandle<()>> {
+        batch::configure(&self.socket, RECEIVE_TIMEOUT)?;
+        thread::Builder::new().name(name).spawn(move || self.run())
+    }
+
+    fn run(self) {
+        let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
+        let (mut memory, mut runs) = (Memory::starting_at(self.turn), Runs::default());
+        loop {
+            // An error is about the socket, not about a packet: an ICMP message, or memory. It passes.
+            let received = inbox.receive(&self.socket).unwrap_or(0);
+            if received > 0 {
+                self.answer(&inbox, &mut outbox, &mut memory, &mut runs);
+            } else if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, inbox: &Inbox, outbox: &mut Outbox, memory: &mut Memory, runs: &mut Runs) {
+        let started = Instant::now();
+        runs.length = 0;
+        for packet in inbox.packets() {
+            if outbox.reply_space().is_none() {
+                self.flush(outbox);
+            }
+            let Some(space) = outbox.reply_space() else { continue };
+            let asked = Asked { client: packet.path.client(), transport: Transport::Udp, listener: self.listener };
+            let answered = catch_unwind(AssertUnwindSafe(|| self.responder.answer(packet.bytes, &asked, memory, space)));
+            let outcome = answered.unwrap_or_else(|_| {
+                // The panic hook has logged it, where it happened.
+                self.cells.panics.add(1);
+                server_failure(&packet, space)
+            });
+            match outcome {
+                Some(outcome) => {
+                    self.cells.record(&asked, packet.bytes.len(), &outcome);
+                    runs.add(outcome.route);
+                    outbox.push(packet.path, outcome.reply_octets);
+                }
+                None => self.cells.ignored.add(1),
+            }
+        }
+        let took = started.elapsed();
+        for &(route, questions) in runs.as_slice() {
+            self.cells.record_duration(route, took, questions);
+        }
+        self.flush(outbox);
+    }
+
+    fn flush(&self, outbox: &mut Outbox) {
+        let failed = outbox.flush(&self.socket).failed;
+        if failed > 0 {
+            self.cells.unsent.add(failed as u64);
+        }
+    }
+}
+
+/// The reply to a packet whose answer panicked: a bare header.
+fn server_failure(packet: &Packet<'_>, space: &mut [u8]) -> Option<Outcome> {
+    let id = packet.bytes.first_chunk::<2>()?;
+    space[..HEADER_OCTETS].fill(0);
+    space[..2].copy_from_slice(id);
+    space[2..4].copy_from_slice(&(QR | code::SERVFAIL).to_be_bytes());
+    Some(Outcome::rejected(code::SERVFAIL, HEADER_OCTETS))
+}
+
+/// How many packets of a batch took which route, one entry for each change of route.
+struct Runs {
+    runs: [(Option<usize>, u64); BATCH],
+    length: usize,
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Self { runs: [(None, 0); BATCH], length: 0 }
+    }
+}
+
+impl Runs {
+    #[inline]
+    fn add(&mut self, route: Option<usize>) {
+        if self.length == 0 || self.runs[self.length - 1].0 != route {
+            self.runs[self.length] = (route, 0);
+            self.length += 1;
+        }
+        self.runs[self.length - 1].1 += 1;
+    }
+
+    fn as_slice(&self) -> &[(Option<usize>, u64)] {
+        &self.runs[..self.length]
+    }
+}
