@@ -81,7 +81,7 @@ fn text_that_cannot_be_parsed_is_an_error_with_its_place() {
         ("{\"kind\":\n\"List\"", "test:2:6: not JSON: EOF while parsing an object"),
         ("{}\n {\"a\" 5}", "test:2:7: not JSON: expected `:`"),
         ("{\n}\n {\"a\" 5}", "test:3:7: not JSON: expected `:`"),
-        ("{\n}  {\"a\" 5}", "test:2:8: not JSON: expected `:`"),
+        ("{\n}  {\"a\" 5}", "test:2:9: not JSON: expected `:`"),
         ("a: 1\n---\nb: [\n", "test:3:4: not YAML: unclosed bracket"),
         ("a: 1\na: 2\n", "test:2:1: not YAML: duplicate mapping key: a"),
         ("", "test: empty"),
