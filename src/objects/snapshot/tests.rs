@@ -215,6 +215,18 @@ fn every_namespace_that_an_object_lives_in_exists() {
 }
 
 #[test]
+fn selectors_stay_in_the_picture_only_where_they_are_asked_for() {
+    let mut service = service("a", "10.0.0.1");
+    service["spec"]["selector"] = json!({"app": "a"});
+    let selectors = |loaded: Loaded| match &loaded.picture.objects[1] {
+        Object::Service(service) => service.selector.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(selectors(text(&service.to_string())), 0);
+    assert_eq!(selectors(fuzz(service.to_string().as_bytes()).unwrap()), 1);
+}
+
+#[test]
 fn progress_ends_at_the_total() {
     let sources = [source("one", &service("a", "10.0.0.1").to_string()), source("two", "# nothing")];
     let mut told = Vec::new();
