@@ -8,7 +8,7 @@ use super::{
     question::QueryName,
     reverse,
     service::{self, SVC},
-    sink::{Composed, Data, Mark, Owner, Record, Section, Sink},
+    sink::{Addresses, Composed, Data, Mark, Owner, Record, Section, Sink},
 };
 use crate::{
     objects::Known,
@@ -51,8 +51,6 @@ pub struct Ask<'a> {
     pub qtype: u16,
     /// Which address comes first where there are several: any number, another each time.
     pub turn: usize,
-    /// What the tables are complete about.
-    pub known: Known,
     /// Whose records they are: the question's, or those of the name that a chain has come to.
     owner: Owner<'a>,
 }
@@ -103,7 +101,7 @@ impl<'a> Ask<'a> {
     /// The question for this type in a zone of the view.
     #[inline]
     pub fn new(view: &'a View, zone: &'a Zone, qtype: u16, turn: usize) -> Self {
-        Self { view, zone, qtype, turn, known: view.known(), owner: Owner::Question }
+        Self { view, zone, qtype, turn, owner: Owner::Question }
     }
 
     /// Shows the records of `name` to `sink` and says what was found.
@@ -208,7 +206,7 @@ impl<'a> Ask<'a> {
         let Some(ip) = reverse::dashed(dashed) else { return unless_unknown(true) };
         // "The text equals": another spelling of the address is another name.
         if pods == Pods::Verified && !(reverse::is_canonical(dashed, ip) && self.pod_lives_at(namespace, ip)) {
-            return unless_unknown(self.known.pods);
+            return unless_unknown(self.known().pods);
         }
         match self.qtype {
             code::A if ip.is_ipv4() => drop(self.push_address(ip, out.sink)),
@@ -266,7 +264,7 @@ impl<'a> Ask<'a> {
         });
         if out.sink.mark().answers > before || full {
             Found::Records
-        } else if self.known.services && self.known.endpoints {
+        } else if self.known().services && self.known().endpoints {
             Found::Miss
         } else {
             Found::Unknown
@@ -292,8 +290,13 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// What the tables are complete about.
+    pub(super) fn known(&self) -> Known {
+        self.view.known()
+    }
+
     fn knows_names(&self) -> bool {
-        self.known.services && self.known.namespaces
+        self.known().services && self.known().namespaces
     }
 
     fn record<'r>(&self, owner: Owner<'r>, data: Data<'r>) -> Record<'r> {
@@ -303,7 +306,19 @@ impl<'a> Ask<'a> {
     /// An address of the name that was asked for.
     #[inline]
     pub(super) fn push_address<S: Sink>(&self, ip: IpAddr, sink: &mut S) -> bool {
-        sink.push(Section::Answer, &self.record(self.owner, Data::Address(ip)))
+        match ip {
+            IpAddr::V4(ip) => self.push_addresses(Addresses::V4(&[ip]), sink),
+            IpAddr::V6(ip) => self.push_addresses(Addresses::V6(&[ip]), sink),
+        }
+    }
+
+    /// Addresses of the name that was asked for.
+    #[inline]
+    pub(super) fn push_addresses<S: Sink>(&self, addresses: Addresses<'_>, sink: &mut S) -> bool {
+        match self.owner {
+            Owner::Question => sink.push_addresses(addresses, self.view.options.ttl_secs),
+            owner => addresses.iter().all(|ip| sink.push(Section::Answer, &self.record(owner, Data::Address(ip)))),
+        }
     }
 
     pub(super) fn push_srv<S: Sink>(&self, weight: u16, port: u16, target: Composed<'_>, sink: &mut S) -> bool {

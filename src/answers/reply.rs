@@ -4,12 +4,12 @@
 //! pointer to it (RFC 1035 section 4.1.4); the target of a SRV is written whole, as RFC 2782 asks.
 //! When a record does not fit, it and all behind it are left out, and TC says so.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     code,
     question::{self, HEADER_OCTETS, Question, Rejection},
-    sink::{Composed, Data, End, Mark, Owner, Record, Section, Sink},
+    sink::{Addresses, Composed, Data, End, Mark, Owner, Record, Section, Sink},
 };
 use crate::records::name::NAME_OCTETS_MAX;
 
@@ -17,8 +17,10 @@ use crate::records::name::NAME_OCTETS_MAX;
 pub struct Reply<'o> {
     buffer: &'o mut [u8],
     length: usize,
-    /// Records may reach up to here; what is behind is for the OPT record.
+    /// Records may reach up to here; what is behind is for the OPT record. 0 once one did not fit.
     limit: usize,
+    /// What `limit` was at first.
+    limit_octets: usize,
     flags: u16,
     /// Of answer, authority and additional.
     counts: [u16; 3],
@@ -50,9 +52,11 @@ impl<'o> Reply<'o> {
         buffer[HEADER_OCTETS..name_end].copy_from_slice(question.name);
         buffer[name_end..question_end].copy_from_slice(&[a, b, c, d]);
         let opt = question.edns.map_or(0, |edns| OPT_OCTETS + echoed_octets(edns.options));
+        let limit_octets = limit_octets.min(buffer.len()).saturating_sub(opt).max(1);
         Self {
             length: question_end,
-            limit: limit_octets.min(buffer.len()).saturating_sub(opt),
+            limit: limit_octets,
+            limit_octets,
             buffer,
             flags: question.reply_flags(),
             counts: [0; 3],
@@ -65,7 +69,7 @@ impl<'o> Reply<'o> {
 
     /// Finishes the reply and says how long it is.
     #[inline]
-    pub fn finish(mut self, question: &Question<'_>, flags: u16, rcode: u16) -> usize {
+    pub fn finish(&mut self, question: &Question<'_>, flags: u16, rcode: u16) -> usize {
         if let Some(edns) = question.edns {
             self.push_opt(edns.size_octets, u16::from(edns.dnssec_ok) << 15, rcode, edns.options);
         }
@@ -73,7 +77,7 @@ impl<'o> Reply<'o> {
     }
 
     /// "EDNS version other than 0: BADVERS, OPT version 0 size 0, empty sections" (behaviour B3).
-    pub fn finish_bad_version(mut self, question: &Question<'_>) -> usize {
+    pub fn finish_bad_version(&mut self, question: &Question<'_>) -> usize {
         self.length = HEADER_OCTETS;
         self.push_opt(0, 0, code::BADVERS, &[]);
         self.write_header(question.id, self.flags, 0)
@@ -81,11 +85,10 @@ impl<'o> Reply<'o> {
 
     #[inline]
     fn write_header(&mut self, id: u16, flags: u16, questions: u16) -> usize {
+        let truncated = if self.is_full() { question::TC } else { 0 };
         let [answers, authorities, additionals] = self.counts;
-        let words = [id, flags, questions, answers, authorities, additionals];
-        for (at, word) in self.buffer.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-            *at = word.to_be_bytes();
-        }
+        let words = [id, flags | truncated, questions, answers, authorities, additionals].map(u16::to_be_bytes);
+        self.buffer[..HEADER_OCTETS].copy_from_slice(words.as_flattened());
         self.length
     }
 
@@ -102,6 +105,25 @@ impl<'o> Reply<'o> {
         let data_octets = (self.length - start - OPT_OCTETS) as u16;
         self.buffer[start + OPT_OCTETS - 2..start + OPT_OCTETS].copy_from_slice(&data_octets.to_be_bytes());
         self.counts[2] += 1;
+    }
+
+    /// A record of the answer that is written already.
+    #[inline]
+    fn push_whole<const OCTETS: usize>(&mut self, record: &[u8; OCTETS]) -> bool {
+        let end = self.length + OCTETS;
+        let room = self.buffer[self.length..].first_chunk_mut().filter(|_| end <= self.limit);
+        let Some(room) = room else {
+            self.limit = 0;
+            return false;
+        };
+        *room = *record;
+        self.length = end;
+        self.counts[0] += 1;
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        self.limit < self.limit_octets
     }
 
     #[inline]
@@ -203,45 +225,21 @@ impl<'o> Reply<'o> {
         self.target_count += 1;
     }
 
-    /// The commonest record: 16 or 28 octets of fixed places.
-    #[inline]
-    fn put_address(&mut self, ip: IpAddr, ttl_secs: u32) {
-        let [a, b, c, d] = ttl_secs.to_be_bytes();
-        match ip {
-            IpAddr::V4(ip) => {
-                let [e, f, g, h] = ip.octets();
-                self.put(&[0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]);
-            }
-            IpAddr::V6(ip) => {
-                self.put(&[0, code::AAAA as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 16]);
-                self.put(&ip.octets());
-            }
-        }
-    }
-
     fn put_soa(&mut self, serial: u32, minimum_secs: u32) {
-        self.put(b"\x02ns\x03dns");
-        self.put_pointer(self.zone_start);
-        self.put(b"\x0ahostmaster");
-        self.put_pointer(self.zone_start);
-        for number in [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs] {
-            self.put(&number.to_be_bytes());
-        }
+        let [high, low] = (0xc000 | self.zone_start as u16).to_be_bytes();
+        let mut data = *SOA_DATA;
+        [data[7], data[8], data[20], data[21]] = [high, low, high, low];
+        let numbers = [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs].map(u32::to_be_bytes);
+        data[22..].copy_from_slice(numbers.as_flattened());
+        self.put(&data);
     }
 
-    #[inline]
     fn write(&mut self, record: &Record<'_>) {
         self.put_owner(&record.owner);
-        if let Data::Address(ip) = record.data {
-            return self.put_address(ip, record.ttl_secs);
-        }
-        self.write_other(record);
-    }
-
-    fn write_other(&mut self, record: &Record<'_>) {
         self.put_fixed(record.data.code(), record.ttl_secs);
         self.put_data(|reply| match &record.data {
-            Data::Address(_) => {}
+            Data::Address(IpAddr::V4(ip)) => reply.put(&ip.octets()),
+            Data::Address(IpAddr::V6(ip)) => reply.put(&ip.octets()),
             Data::Cname(name) | Data::Ns(name) => {
                 reply.note_target();
                 reply.put_name(name);
@@ -281,7 +279,7 @@ impl<'o> Reply<'o> {
             Data::Cname(name) | Data::Ns(name) | Data::Ptr(name) => self.name_octets(name),
             Data::Srv { target, .. } => 6 + self.name_octets(target),
             Data::Txt(text) => 1 + text.len(),
-            Data::Soa { .. } => SOA_OCTETS,
+            Data::Soa { .. } => SOA_DATA.len(),
         };
         let legal = data <= NAME_OCTETS_MAX + 6;
         legal.then_some(owner + FIXED_OCTETS + data)
@@ -291,13 +289,13 @@ impl<'o> Reply<'o> {
 impl Sink for Reply<'_> {
     #[inline]
     fn push(&mut self, section: Section, record: &Record<'_>) -> bool {
-        if self.flags & question::TC != 0 {
+        if self.is_full() {
             return false;
         }
         let Some(octets_max) = self.octets_max(record) else { return true };
         let start = self.length;
         if start + octets_max > self.buffer.len() {
-            self.flags |= question::TC;
+            self.limit = 0;
             return false;
         }
         let targets = self.target_count;
@@ -305,7 +303,7 @@ impl Sink for Reply<'_> {
         if self.length > self.limit {
             self.length = start;
             self.target_count = targets;
-            self.flags |= question::TC;
+            self.limit = 0;
             return false;
         }
         self.counts[section as usize] += 1;
@@ -318,6 +316,30 @@ impl Sink for Reply<'_> {
     }
 
     #[inline]
+    fn push_addresses(&mut self, addresses: Addresses<'_>, ttl_secs: u32) -> bool {
+        match addresses {
+            Addresses::V4(list) => list.iter().all(|&ip| self.push_whole(&whole_a(ip, ttl_secs))),
+            Addresses::V6(list) => list.iter().all(|&ip| self.push_whole(&whole_aaaa(ip, ttl_secs))),
+        }
+    }
+
+    #[inline]
+    fn push_negative(&mut self, soa: &Record<'_>) -> bool {
+        let octets = 2 + FIXED_OCTETS + SOA_DATA.len();
+        let Data::Soa { serial, minimum_secs } = soa.data else { return self.push(Section::Authority, soa) };
+        if self.length + octets > self.limit {
+            self.limit = 0;
+            return false;
+        }
+        self.put_pointer(self.zone_start);
+        self.put_fixed(code::SOA, soa.ttl_secs);
+        self.put(&(SOA_DATA.len() as u16).to_be_bytes());
+        self.put_soa(serial, minimum_secs);
+        self.counts[1] += 1;
+        true
+    }
+
+    #[inline]
     fn mark(&self) -> Mark {
         Mark { length: self.length, answers: self.counts[0], targets: self.target_count }
     }
@@ -326,12 +348,30 @@ impl Sink for Reply<'_> {
         self.length = mark.length;
         self.counts = [mark.answers, 0, 0];
         self.target_count = mark.targets;
-        self.flags &= !question::TC;
+        self.limit = self.limit_octets;
     }
 
     fn targets(&self) -> usize {
         self.target_count
     }
+}
+
+/// An A record whose owner is the question.
+#[inline]
+fn whole_a(ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
+    let ([a, b, c, d], [e, f, g, h]) = (ttl_secs.to_be_bytes(), ip.octets());
+    [0xc0, HEADER_OCTETS as u8, 0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]
+}
+
+/// An AAAA record whose owner is the question.
+#[inline]
+fn whole_aaaa(ip: Ipv6Addr, ttl_secs: u32) -> [u8; 28] {
+    let [a, b, c, d] = ttl_secs.to_be_bytes();
+    let mut whole = [0; 28];
+    let front = [0xc0, HEADER_OCTETS as u8, 0, code::AAAA as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 16];
+    whole[..12].copy_from_slice(&front);
+    whole[12..].copy_from_slice(&ip.octets());
+    whole
 }
 
 /// Writes the bare header of a packet that is turned away.
@@ -364,7 +404,7 @@ fn is_whole_labels(mut wire: &[u8]) -> bool {
 
 const FIXED_OCTETS: usize = 10;
 /// `ns.dns` and `hostmaster` with a pointer each, and five numbers.
-const SOA_OCTETS: usize = 9 + 13 + 20;
+const SOA_DATA: &[u8; 42] = b"\x02ns\x03dns\0\0\x0ahostmaster\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// The numbers of every SOA (behaviour A2).
 pub const SOA_REFRESH_SECS: u32 = 7200;
 /// See [`SOA_REFRESH_SECS`].

@@ -3,16 +3,13 @@
 //! A name means the cluster IPs, a [`Selection`] of the endpoints, or the name behind an
 //! ExternalName.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    ops::ControlFlow,
-};
+use std::{net::IpAddr, ops::ControlFlow};
 
 use super::{
     code,
     find::{Ask, Found, Out},
     place::{Front, PortFilter},
-    sink::{Composed, Owner, Sink},
+    sink::{Addresses, Composed, Owner, Sink},
 };
 use crate::records::{
     endpoints::{Group, Host, Port},
@@ -60,7 +57,15 @@ fn cluster_ips<S: Sink>(
     let ips = &service.cluster_ips;
     match ask.qtype {
         code::A | code::AAAA => {
-            let of_family = ips.iter().copied().filter(|ip| ip.is_ipv4() == (ask.qtype == code::A));
+            let is_asked = |ip: &IpAddr| ip.is_ipv4() == (ask.qtype == code::A);
+            if let [ip] = **ips {
+                if !is_asked(&ip) {
+                    return Found::NoData;
+                }
+                ask.push_address(ip, out.sink);
+                return Found::Records;
+            }
+            let of_family = ips.iter().copied().filter(is_asked);
             let count = of_family.clone().count();
             let turn = ask.start_of(count);
             let turned = of_family.clone().skip(turn).chain(of_family.take(turn));
@@ -70,7 +75,7 @@ fn cluster_ips<S: Sink>(
             if count == 0 { Found::NoData } else { Found::Records }
         }
         code::SRV if !ips.is_empty() => {
-            let matching = || ports.iter().filter(|port| filter.matches(&port.name, port.protocol.as_str()));
+            let matching = || ports.iter().filter(|port| filter.matches(port));
             let weight = weight(matching().count() * ips.len());
             let target = Composed::in_zone([&service.key.wire, SVC, &[]]);
             let index = out.sink.targets();
@@ -99,7 +104,7 @@ fn topology_zone<S: Sink>(service: &Service, zone: &[u8], prefer: bool, ask: &As
     let groups = match service.by_zone.iter().find(|(text, _)| is(text)) {
         Some((_, groups)) => groups,
         None if prefer => &service.endpoints,
-        None if ask.known.endpoints => return Found::NoData,
+        None if ask.known().endpoints => return Found::NoData,
         None => return Found::Unknown,
     };
     Selection { service, groups, filter: PortFilter::ANY, host: None }.answer(ask, out)
@@ -159,7 +164,7 @@ impl<'s> Selection<'s> {
             _ if self.exists() => return Found::NoData,
             _ => {}
         }
-        if ask.known.endpoints { Found::Miss } else { Found::Unknown }
+        if ask.known().endpoints { Found::Miss } else { Found::Unknown }
     }
 
     fn groups(&self) -> impl Iterator<Item = &'s Group> + Clone + use<'s> {
@@ -186,15 +191,17 @@ impl<'s> Selection<'s> {
     fn push_all<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
         let mut any = false;
         for (position, group) in self.groups().enumerate() {
-            let repeated = |ip| position > 0 && self.groups().take(position).any(|earlier| earlier.has(ip));
-            let list = Family::of(group, ask.qtype);
-            let turn = ask.start_of(list.len());
-            for index in (turn..list.len()).chain(0..turn) {
-                let ip = list.get(index);
-                any = true;
-                if !repeated(ip) && !ask.push_address(ip, out.sink) {
-                    return any;
-                }
+            let list = of_family(group, ask.qtype);
+            let (last, first) = list.split_at(ask.start_of(list.len()));
+            any |= !list.is_empty();
+            let fits = if position == 0 {
+                ask.push_addresses(first, out.sink) && ask.push_addresses(last, out.sink)
+            } else {
+                let repeated = |ip: &IpAddr| self.groups().take(position).any(|earlier| earlier.has(*ip));
+                first.iter().chain(last.iter()).filter(|ip| !repeated(ip)).all(|ip| ask.push_address(ip, out.sink))
+            };
+            if !fits {
+                break;
             }
         }
         any
@@ -250,7 +257,7 @@ impl<'s> Selection<'s> {
 
     /// How many pairs of address and port there are, repeated ones too.
     fn listed(&self, group: &'s Group) -> usize {
-        let ports = group.ports.iter().filter(|port| self.filter.matches(&port.name, port.protocol.as_str()));
+        let ports = group.ports.iter().filter(|port| self.filter.matches(port));
         let addresses = match self.host {
             None => group.listed,
             Some(_) => self.hosts(group).map(|host| host.listed).sum(),
@@ -264,17 +271,13 @@ impl<'s> Selection<'s> {
         for (position, group) in self.groups().enumerate() {
             for host in self.hosts(group) {
                 let mut first_of_host = true;
-                let matching =
-                    || group.ports.iter().filter(|port| self.filter.matches(&port.name, port.protocol.as_str()));
+                let matching = || group.ports.iter().filter(|port| self.filter.matches(port));
                 for (index, port) in matching().enumerate() {
                     let Some(number) = port.number else { continue };
                     let offers = |port: &Port| port.number == Some(number);
                     let in_group = matching().take(index).any(offers);
                     let offered = |_: Host<'_>, group: &Group| {
-                        group
-                            .ports
-                            .iter()
-                            .any(|port| offers(port) && self.filter.matches(&port.name, port.protocol.as_str()))
+                        group.ports.iter().any(|port| offers(port) && self.filter.matches(port))
                     };
                     if !in_group && !named_earlier(self.groups().take(position), host, offered) {
                         show(position, host, number, first_of_host)?;
@@ -298,7 +301,7 @@ fn named_earlier<'g>(
 
 /// Whether a port is meant. Where there are none, only "any port" is.
 fn any_port(ports: &[Port], filter: PortFilter<'_>) -> bool {
-    filter == PortFilter::ANY || ports.iter().any(|port| filter.matches(&port.name, port.protocol.as_str()))
+    filter == PortFilter::ANY || ports.iter().any(|port| filter.matches(port))
 }
 
 /// "Weight = max(1, 100 div N)."
@@ -306,28 +309,7 @@ fn weight(listed: usize) -> u16 {
     (100 / listed.max(1)).max(1) as u16
 }
 
-/// A group's addresses of one family.
-enum Family<'g> {
-    V4(&'g [Ipv4Addr]),
-    V6(&'g [Ipv6Addr]),
-}
-
-impl<'g> Family<'g> {
-    fn of(group: &'g Group, qtype: u16) -> Self {
-        if qtype == code::A { Self::V4(&group.v4) } else { Self::V6(&group.v6) }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::V4(list) => list.len(),
-            Self::V6(list) => list.len(),
-        }
-    }
-
-    fn get(&self, index: usize) -> IpAddr {
-        match self {
-            Self::V4(list) => list[index].into(),
-            Self::V6(list) => list[index].into(),
-        }
-    }
+/// A group's addresses of the family that is asked for.
+fn of_family(group: &Group, qtype: u16) -> Addresses<'_> {
+    if qtype == code::A { Addresses::V4(&group.v4) } else { Addresses::V6(&group.v6) }
 }
