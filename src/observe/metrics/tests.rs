@@ -195,6 +195,21 @@ fn tables_are_read_when_somebody_asks() {
 }
 
 #[test]
+fn views_of_one_zone_are_complete_together() {
+    let mut plan = plan("127.0.0.1:53");
+    let first = plan.servers[0].view.clone().unwrap();
+    let second = Arc::new(View::new(first.options.clone()));
+    plan.servers[1].view = Some(second.clone());
+    let metrics = Metrics::new(&plan);
+    let services = r#"clusterdns_table_complete{kind="services",zone="cluster.local."}"#;
+    for (one, other, both) in [(false, true, 0), (true, false, 0), (true, true, 1)] {
+        first.set_known(Known { services: one, ..Known::default() });
+        second.set_known(Known { services: other, ..Known::default() });
+        assert_eq!(lines(&scrape(&metrics), services), [format!("{services} {both}")]);
+    }
+}
+
+#[test]
 fn what_happens_seldom_is_there_from_the_start() {
     let metrics = Metrics::new(&plan("0.0.0.0:53"));
     metrics.events.tcp_refused_client.inc();
