@@ -1,5 +1,6 @@
 //! A DNS server for Kubernetes clusters.
 
+pub mod admin;
 pub mod answers;
 pub mod config;
 pub mod objects;
