@@ -118,7 +118,7 @@ impl Store {
     fn delete(&mut self, key: &Key, now_unix_secs: u32) {
         match key.kind {
             Kind::Service => {
-                self.change_service(&key.namespace, &key.name, now_unix_secs, |joined| joined.service.take().is_some())
+                self.change_service(&key.namespace, &key.name, now_unix_secs, |joined| joined.service.take().is_some());
             }
             Kind::EndpointSlice | Kind::Endpoints => self.delete_endpoints(key, now_unix_secs),
             Kind::Namespace => {
