@@ -5,18 +5,21 @@
 //! and then made a hickory `Request`. So one that hickory's parser refuses and CoreDNS answers is
 //! answered here too, and one that makes it allocate never arrives.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+};
 
 use hickory_proto::{
     ProtoError,
     op::{Edns, Header, HeaderCounts, Metadata, ResponseCode},
     rr::{Record, rdata::opt::EdnsOption},
-    serialize::binary::BinEncoder,
+    serialize::binary::{BinDecoder, BinEncoder},
 };
 use hickory_server::{
     net::{runtime::Time, xfer::Protocol},
     server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
-    zone_handler::{MessageResponse, MessageResponseBuilder},
+    zone_handler::{MessageResponse, MessageResponseBuilder, Queries},
 };
 
 use super::{Asked, Ending, Memory, Outcome, REPLY_OCTETS_MAX, Responder, Transport, listing, messages::Sections};
@@ -41,6 +44,9 @@ struct Answer {
     ending: Ending,
 }
 
+/// "BADVERS: empty sections", the question's too (behaviour B3).
+static NO_QUESTION: LazyLock<Queries> =
+    LazyLock::new(|| Queries::read(&mut BinDecoder::new(&[]), 0).expect("nothing can be read from nothing"));
 /// A transfer is sent in messages of so many records: about 16 KiB each.
 const RECORDS_PER_MESSAGE: usize = 200;
 
@@ -102,7 +108,8 @@ impl Handler {
         metadata.authoritative = ending.authoritative;
         metadata.truncation = sections.truncated;
         metadata.response_code = response_code(ending.rcode);
-        Answer { metadata, edns: question.edns.map(|edns| echo(&edns)), sections, ending }
+        let edns = question.edns.map(|edns| if ending.rcode == code::BADVERS { no_size() } else { echo(&edns) });
+        Answer { metadata, edns, sections, ending }
     }
 
     /// Decides a question and collects its records.
@@ -171,7 +178,8 @@ fn responses<'a>(
     let size = if ending.transfer { RECORDS_PER_MESSAGE } else { usize::MAX };
     let first = sections.answer.is_empty().then_some(&[][..]);
     first.into_iter().chain(sections.answer.chunks(size)).map(move |records| {
-        let mut builder = MessageResponseBuilder::from_message_request(request);
+        let queries = if ending.rcode == code::BADVERS { &*NO_QUESTION } else { &request.queries };
+        let mut builder = MessageResponseBuilder::new(queries, None);
         if let Some(edns) = edns {
             builder.edns(edns);
         }
@@ -236,6 +244,13 @@ fn echo(edns: &question::Edns<'_>) -> Edns {
         echo.options_mut().insert(EdnsOption::Unknown(number, data.to_vec()));
     }
     echo
+}
+
+/// hickory writes no size below 512 octets, which is what a smaller one means (RFC 6891 section 6.2.3).
+fn no_size() -> Edns {
+    let mut edns = Edns::new();
+    edns.set_max_payload(0);
+    edns
 }
 
 fn response_code(rcode: u16) -> ResponseCode {

@@ -9,6 +9,8 @@
 //! ([`general`]) walks the same [`Responder::settle`] with hickory's messages: TCP, transfers, and
 //! programs that mount us in a hickory server.
 
+#[doc(hidden)]
+pub mod fuzz;
 pub mod general;
 pub mod listing;
 pub mod messages;
