@@ -5,7 +5,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    ops::ControlFlow,
+    ops::{ControlFlow, Range},
 };
 
 use super::{
@@ -182,22 +182,33 @@ impl<'s> Selection<'s> {
         group.aliases.iter().find(|alias| is(&alias.label)).map(|alias| &alias.target)
     }
 
-    /// Every address of the family, each group's turned. Says whether there is any.
+    /// Every address of the family, turned. Says whether there is any.
     fn push_all<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
-        let mut any = false;
+        let count = self.groups().map(|group| Family::of(group, ask.qtype).len()).sum();
+        let turn = ask.start_of(count);
+        if self.push_some(turn..count, ask, out) {
+            self.push_some(0..turn, ask, out);
+        }
+        count > 0
+    }
+
+    /// Those addresses of the family that stand at these places in all groups taken together. Says
+    /// whether there is room for more.
+    fn push_some<S: Sink>(&self, places: Range<usize>, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
+        let mut before = 0;
         for (position, group) in self.groups().enumerate() {
             let repeated = |ip| position > 0 && self.groups().take(position).any(|earlier| earlier.has(ip));
             let list = Family::of(group, ask.qtype);
-            let turn = ask.start_of(list.len());
-            for index in (turn..list.len()).chain(0..turn) {
+            let place = |place: usize| place.saturating_sub(before).min(list.len());
+            for index in place(places.start)..place(places.end) {
                 let ip = list.get(index);
-                any = true;
                 if !repeated(ip) && !ask.push_address(ip, out.sink) {
-                    return any;
+                    return false;
                 }
             }
+            before += list.len();
         }
-        any
+        true
     }
 
     /// The addresses of one name. Says whether there is any of the family.
@@ -223,7 +234,7 @@ impl<'s> Selection<'s> {
     /// "0 W PORT ENDPOINT for each port of the slice", then the addresses of each endpoint.
     fn push_srv<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
         let weight = weight(self.groups().map(|group| self.listed(group)).sum());
-        let first = out.sink.targets();
+        let (first, before) = (out.sink.targets(), out.sink.mark().answers);
         let target = |host: Host<'s>| Composed::in_zone([host.label, &self.service.key.wire, SVC]);
         let _ = self.each_srv(|_, host, number, _| match ask.push_srv(weight, number, target(host), out.sink) {
             true => ControlFlow::Continue(()),
@@ -245,7 +256,7 @@ impl<'s> Selection<'s> {
             }
             ControlFlow::Continue(())
         });
-        if index == first { Found::NoData } else { Found::Records }
+        if out.sink.mark().answers == before { Found::NoData } else { Found::Records }
     }
 
     /// How many pairs of address and port there are, repeated ones too.

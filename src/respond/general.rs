@@ -1,9 +1,9 @@
 //! The general path: the same decisions, carried by hickory's messages.
 //!
-//! TCP, zone transfers and programs that mount us in a hickory server come here. hickory sees
-//! only what our own reader has understood: a message is read, written again in its plainest form,
-//! and then made a hickory `Request`. So one that hickory's parser refuses and CoreDNS answers is
-//! answered here too, and one that makes it allocate never arrives.
+//! TCP and programs that mount us in a hickory server come here. Over TCP, hickory writes zone
+//! transfers; everything else is written as for UDP, with more room, because a reply that hickory
+//! has to cut ends within a record. hickory sees only what our own reader has understood: a message
+//! is read, written again in its plainest form, and then made a hickory `Request`.
 
 use std::{
     net::SocketAddr,
@@ -59,7 +59,8 @@ impl Handler {
     /// Answers a message that came over a stream: with one message, or several of a transfer.
     /// None where there is no reply.
     pub fn answer_stream(&self, message: &[u8], client: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
-        let question = match question::read(message, &mut Memory::default().name) {
+        let mut memory = Memory::default();
+        let question = match question::read(message, &mut memory.name) {
             Packet::Ignored => return None,
             Packet::Rejected(rejection) => {
                 let mut header = vec![0; HEADER_OCTETS];
@@ -68,6 +69,13 @@ impl Handler {
             }
             Packet::Question(question) => question,
         };
+        let asked = Asked { client, transport: Transport::Tcp, listener: self.listener };
+        let mut reply = vec![0; REPLY_OCTETS_MAX];
+        let (ending, octets) = self.responder.write(&question, &asked, REPLY_OCTETS_MAX, &mut memory, &mut reply);
+        if !ending.transfer {
+            reply.truncate(octets);
+            return Some((vec![reply], Outcome::of(&question, &ending, octets)));
+        }
         let encoded = Request::from_bytes(plain(&question), client, Protocol::Tcp).and_then(|request| {
             let answer = self.respond(&request);
             let messages = responses(&request, &answer).map(encode).collect::<Result<Vec<_>, _>>()?;
@@ -75,13 +83,7 @@ impl Handler {
         });
         match encoded {
             Ok((ending, messages)) => {
-                let outcome = Outcome {
-                    rcode: ending.rcode,
-                    route: ending.route,
-                    qtype: question.qtype,
-                    dnssec_ok: question.edns.is_some_and(|edns| edns.dnssec_ok),
-                    reply_octets: messages.iter().map(Vec::len).sum(),
-                };
+                let outcome = Outcome::of(&question, &ending, messages.iter().map(Vec::len).sum());
                 Some((messages, outcome))
             }
             // What our reader has understood and written again, hickory understands.
