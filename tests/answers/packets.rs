@@ -1,6 +1,6 @@
 //! What a packet may look like (behaviour B3).
 
-use crate::support::{Cluster, NODATA, Query, cluster, query::Opt};
+use crate::support::{NODATA, Query, cluster, cluster::Cluster, query::Opt};
 
 const WEB: &str = "web.shop.svc.cluster.local";
 const FOUND: [&str; 2] = ["NOERROR AA RD", "answer web.shop.svc.cluster.local. 5 A 10.96.0.1"];

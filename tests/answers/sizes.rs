@@ -1,6 +1,6 @@
 //! What does not fit into a datagram.
 
-use crate::support::{Cluster, Query, Server, cluster};
+use crate::support::{Query, Server, cluster, cluster::Cluster};
 
 const DB: &str = "db.shop.svc.cluster.local";
 

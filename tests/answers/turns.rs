@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clusterdns::respond::Memory;
 
-use crate::support::{Cluster, Query, cluster, reply};
+use crate::support::{Query, cluster, cluster::Cluster, reply};
 
 fn headless(count: usize) -> Cluster {
     let hosts: Vec<String> = (1..=count).map(|index| format!("10.0.0.{index}")).collect();

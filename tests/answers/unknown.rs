@@ -2,7 +2,7 @@
 
 use clusterdns::objects::Known;
 
-use crate::support::{Cluster, NODATA, NXDOMAIN, UNKNOWN, cluster};
+use crate::support::{NODATA, NXDOMAIN, UNKNOWN, cluster, cluster::Cluster};
 
 fn shop() -> Cluster {
     cluster()

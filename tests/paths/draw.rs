@@ -9,8 +9,8 @@ use clusterdns::{
 use proptest::{option, prelude::*, sample::select};
 
 use crate::support::{
-    Cluster, Query, Server, cluster as empty_cluster,
-    cluster::{listed, namespace, options as default_options, service},
+    Query, Server, cluster as empty_cluster,
+    cluster::{Cluster, listed, namespace, options as default_options, service},
     query::Opt,
 };
 

@@ -29,7 +29,7 @@ use clusterdns::{
     },
 };
 
-pub(crate) use cluster::{Cluster, cluster};
+pub(crate) use cluster::cluster;
 pub(crate) use query::Query;
 
 /// A server of one view and one listener.
