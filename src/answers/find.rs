@@ -49,8 +49,8 @@ pub struct Ask<'a> {
     pub zone: &'a Zone,
     /// QTYPE.
     pub qtype: u16,
-    /// Which address comes first where there are several: any number, another each time.
-    pub turn: usize,
+    /// Which address comes first where there are several, as a part of the whole list in 2^32nds.
+    pub turn: u32,
     /// Whose records they are: the question's, or those of the name that a chain has come to.
     owner: Owner<'a>,
 }
@@ -100,7 +100,7 @@ const SOA_TTL_SECS_MAX: u32 = 300;
 impl<'a> Ask<'a> {
     /// The question for this type in a zone of the view.
     #[inline]
-    pub fn new(view: &'a View, zone: &'a Zone, qtype: u16, turn: usize) -> Self {
+    pub fn new(view: &'a View, zone: &'a Zone, qtype: u16, turn: u32) -> Self {
         Self { view, zone, qtype, turn, owner: Owner::Question }
     }
 
@@ -354,6 +354,6 @@ impl<'a> Ask<'a> {
     /// Where a list of so many addresses starts this time.
     #[inline]
     pub(super) fn start_of(&self, count: usize) -> usize {
-        if count < 2 { 0 } else { self.turn % count }
+        ((u64::from(self.turn) * count as u64) >> 32) as usize
     }
 }

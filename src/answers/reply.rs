@@ -141,9 +141,9 @@ impl<'o> Reply<'o> {
         match owner {
             Owner::Question => self.put_pointer(HEADER_OCTETS),
             Owner::Zone => self.put_pointer(self.zone_start),
-            Owner::Target(index, name) => match self.targets.get(*index) {
-                Some(&start) if start > 0 && *index < self.target_count => self.put_pointer(usize::from(start)),
-                _ => self.put_name(name),
+            Owner::Target(index, name) => match self.target(*index) {
+                Some(start) => self.put_pointer(start),
+                None => self.put_name(name),
             },
         }
     }
@@ -219,10 +219,20 @@ impl<'o> Reply<'o> {
 
     /// Remembers that the name written next is one that records may own.
     fn note_target(&mut self) {
+        self.note_target_at(if self.length <= POINTER_MAX { self.length as u16 } else { 0 });
+    }
+
+    fn note_target_at(&mut self, start: u16) {
         if let Some(target) = self.targets.get_mut(self.target_count) {
-            *target = if self.length <= POINTER_MAX { self.length as u16 } else { 0 };
+            *target = start;
         }
         self.target_count += 1;
+    }
+
+    /// Where a pointer finds the name that the `index`-th pointing record holds.
+    fn target(&self, index: usize) -> Option<usize> {
+        let start = *self.targets.get(index)?;
+        (start > 0 && index < self.target_count).then_some(usize::from(start))
     }
 
     fn put_soa(&mut self, serial: u32, minimum_secs: u32) {
@@ -265,24 +275,19 @@ impl<'o> Reply<'o> {
     fn octets_max(&self, record: &Record<'_>) -> Option<usize> {
         let owner = match &record.owner {
             Owner::Question | Owner::Zone => 2,
-            Owner::Target(index, name) => {
-                if *index < TARGETS_KEPT {
-                    2
-                } else {
-                    self.name_octets(name)
-                }
-            }
+            Owner::Target(index, _) if self.target(*index).is_some() => 2,
+            Owner::Target(_, name) => self.name_octets(name),
         };
-        let data = match &record.data {
-            Data::Address(IpAddr::V4(_)) => 4,
-            Data::Address(IpAddr::V6(_)) => 16,
-            Data::Cname(name) | Data::Ns(name) | Data::Ptr(name) => self.name_octets(name),
-            Data::Srv { target, .. } => 6 + self.name_octets(target),
-            Data::Txt(text) => 1 + text.len(),
-            Data::Soa { .. } => SOA_DATA.len(),
+        let (name, rest) = match &record.data {
+            Data::Address(IpAddr::V4(_)) => (0, 4),
+            Data::Address(IpAddr::V6(_)) => (0, 16),
+            Data::Cname(name) | Data::Ns(name) | Data::Ptr(name) => (self.name_octets(name), 0),
+            Data::Srv { target, .. } => (self.name_octets(target), 6),
+            Data::Txt(text) => (0, 1 + text.len()),
+            Data::Soa { .. } => (0, SOA_DATA.len()),
         };
-        let legal = data <= NAME_OCTETS_MAX + 6;
-        legal.then_some(owner + FIXED_OCTETS + data)
+        let legal = owner.max(name) <= NAME_OCTETS_MAX;
+        legal.then_some(owner + FIXED_OCTETS + name + rest)
     }
 }
 
@@ -292,7 +297,12 @@ impl Sink for Reply<'_> {
         if self.is_full() {
             return false;
         }
-        let Some(octets_max) = self.octets_max(record) else { return true };
+        let Some(octets_max) = self.octets_max(record) else {
+            if record.data.points() {
+                self.note_target_at(0);
+            }
+            return true;
+        };
         let start = self.length;
         if start + octets_max > self.buffer.len() {
             self.limit = 0;

@@ -3,7 +3,10 @@
 //! A name means the cluster IPs, a [`Selection`] of the endpoints, or the name behind an
 //! ExternalName.
 
-use std::{net::IpAddr, ops::ControlFlow};
+use std::{
+    net::IpAddr,
+    ops::{ControlFlow, Range},
+};
 
 use super::{
     code,
@@ -187,24 +190,36 @@ impl<'s> Selection<'s> {
         group.aliases.iter().find(|alias| is(&alias.label)).map(|alias| &alias.target)
     }
 
-    /// Every address of the family, each group's turned. Says whether there is any.
+    /// Every address of the family, turned. Says whether there is any.
     fn push_all<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
-        let mut any = false;
+        let count = self.groups().map(|group| of_family(group, ask.qtype).len()).sum();
+        let turn = ask.start_of(count);
+        if self.push_some(turn..count, ask, out) {
+            self.push_some(0..turn, ask, out);
+        }
+        count > 0
+    }
+
+    /// Those addresses of the family that stand at these places in all groups taken together. Says
+    /// whether there is room for more.
+    fn push_some<S: Sink>(&self, places: Range<usize>, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
+        let mut before = 0;
         for (position, group) in self.groups().enumerate() {
             let list = of_family(group, ask.qtype);
-            let (last, first) = list.split_at(ask.start_of(list.len()));
-            any |= !list.is_empty();
+            let place = |place: usize| place.saturating_sub(before).min(list.len());
+            let some = list.slice(place(places.start)..place(places.end));
             let fits = if position == 0 {
-                ask.push_addresses(first, out.sink) && ask.push_addresses(last, out.sink)
+                ask.push_addresses(some, out.sink)
             } else {
                 let repeated = |ip: &IpAddr| self.groups().take(position).any(|earlier| earlier.has(*ip));
-                first.iter().chain(last.iter()).filter(|ip| !repeated(ip)).all(|ip| ask.push_address(ip, out.sink))
+                some.iter().filter(|ip| !repeated(ip)).all(|ip| ask.push_address(ip, out.sink))
             };
             if !fits {
-                break;
+                return false;
             }
+            before += list.len();
         }
-        any
+        true
     }
 
     /// The addresses of one name. Says whether there is any of the family.
@@ -230,7 +245,7 @@ impl<'s> Selection<'s> {
     /// "0 W PORT ENDPOINT for each port of the slice", then the addresses of each endpoint.
     fn push_srv<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
         let weight = weight(self.groups().map(|group| self.listed(group)).sum());
-        let first = out.sink.targets();
+        let (first, before) = (out.sink.targets(), out.sink.mark().answers);
         let target = |host: Host<'s>| Composed::in_zone([host.label, &self.service.key.wire, SVC]);
         let _ = self.each_srv(|_, host, number, _| match ask.push_srv(weight, number, target(host), out.sink) {
             true => ControlFlow::Continue(()),
@@ -252,7 +267,7 @@ impl<'s> Selection<'s> {
             }
             ControlFlow::Continue(())
         });
-        if index == first { Found::NoData } else { Found::Records }
+        if out.sink.mark().answers == before { Found::NoData } else { Found::Records }
     }
 
     /// How many pairs of address and port there are, repeated ones too.

@@ -4,7 +4,10 @@
 //! it into a packet, the general path turns it into hickory's types, a listing prints it. So there
 //! is one piece of code that knows which records a name has.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::Range,
+};
 
 use super::code;
 
@@ -146,11 +149,11 @@ impl<'a> Addresses<'a> {
         self.len() == 0
     }
 
-    /// The first `count`, and the others.
-    pub fn split_at(self, count: usize) -> (Self, Self) {
+    /// Those at these places.
+    pub fn slice(self, places: Range<usize>) -> Self {
         match self {
-            Self::V4(list) => (Self::V4(&list[..count]), Self::V4(&list[count..])),
-            Self::V6(list) => (Self::V6(&list[..count]), Self::V6(&list[count..])),
+            Self::V4(list) => Self::V4(&list[places]),
+            Self::V6(list) => Self::V6(&list[places]),
         }
     }
 

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     observe::{
+        cells::Cells,
         events::Events as Counters,
         metrics::{Metrics, SharedCells},
     },
     respond::{Asked, Outcome},
-    sockets::events::{Closed, Events, Refused},
+    sockets::events::{Closed, Events, Refused, Tally},
 };
 
 /// The counters of tasks: all of them share one set of cells.
@@ -46,5 +47,28 @@ impl Events for Counted {
             Refused::Connections => self.counters.tcp_refused_full.inc(),
             Refused::ConnectionsOfClient => self.counters.tcp_refused_client.inc(),
         }
+    }
+}
+
+impl Tally for Arc<Cells> {
+    #[inline]
+    fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome) {
+        self.record(asked, query_octets, outcome);
+    }
+
+    fn took(&self, route: Option<usize>, took: Duration, questions: u64) {
+        self.record_duration(route, took, questions);
+    }
+
+    fn ignored(&self, packet: &[u8]) {
+        self.record_ignored(packet);
+    }
+
+    fn unsent(&self, replies: usize) {
+        self.dropped.unsent.add(replies as u64);
+    }
+
+    fn panicked(&self) {
+        self.panics.add(1);
     }
 }

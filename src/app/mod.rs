@@ -187,7 +187,7 @@ impl Server {
                 socket,
                 responder: self.responder.clone(),
                 listener,
-                cells: self.metrics.cells(),
+                tally: self.metrics.cells(),
                 turn: index,
                 stop: self.stop.clone(),
             };

@@ -48,7 +48,7 @@ pub struct Port {
 }
 
 /// An endpoint of `addressType: FQDN` (behaviour C5).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Alias {
     /// Its endpoint name, in wire form.
     pub label: Box<[u8]>,
@@ -200,7 +200,9 @@ impl Builder {
         }
     }
 
-    fn build(self) -> Group {
+    fn build(mut self) -> Group {
+        self.aliases.sort_unstable();
+        self.aliases.dedup();
         let mut hosts = Vec::with_capacity(self.hosts.len());
         let (mut labels, mut addresses) = (Vec::new(), Vec::new());
         for ((_, label), (listed, mut of_host)) in self.hosts {

@@ -244,19 +244,21 @@ impl Store {
 
     fn publish_pod(&self, key: &Key, before: Option<&objects::Pod>, now: Option<&objects::Pod>) {
         for view in self.views.iter().filter(|view| view.options.needs().pods) {
-            for (pod, present) in [(before, false), (now, true)] {
-                let Some((pod, ip)) = pod.and_then(|pod| Some((pod, pod.ip?))) else { continue };
-                let entry = PodAddress {
-                    address: mapped(ip),
-                    namespace: wire_label(&pod.namespace).into(),
-                    pod: key.name.clone(),
-                };
-                let hash = service::hash(&entry.address);
+            let address = |pod: Option<&objects::Pod>| {
+                pod.filter(|pod| view.selects(&pod.labels)).and_then(|pod| pod.ip).map(mapped)
+            };
+            let (before, now) = (address(before), address(now));
+            if before == now {
+                continue;
+            }
+            let namespace: Box<[u8]> = wire_label(&key.namespace).into();
+            for (address, present) in [(now, true), (before, false)] {
+                let Some(address) = address else { continue };
+                let entry = PodAddress { address, namespace: namespace.clone(), pod: key.name.clone() };
                 let is = |other: &PodAddress| {
                     other.address == entry.address && other.namespace == entry.namespace && other.pod == entry.pod
                 };
-                let present = present && view.selects(&pod.labels);
-                view.pods.publish(hash, is, present.then(|| entry.clone()));
+                view.pods.publish(service::hash(&address), is, present.then(|| entry.clone()));
             }
         }
     }

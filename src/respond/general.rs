@@ -1,22 +1,25 @@
 //! The general path: the same decisions, carried by hickory's messages.
 //!
-//! TCP, zone transfers and programs that mount us in a hickory server come here. hickory sees
-//! only what our own reader has understood: a message is read, written again in its plainest form,
-//! and then made a hickory `Request`. So one that hickory's parser refuses and CoreDNS answers is
-//! answered here too, and one that makes it allocate never arrives.
+//! TCP and programs that mount us in a hickory server come here. Over TCP, hickory writes zone
+//! transfers; everything else is written as for UDP, with more room, because a reply that hickory
+//! has to cut ends within a record. hickory sees only what our own reader has understood: a message
+//! is read, written again in its plainest form, and then made a hickory `Request`.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+};
 
 use hickory_proto::{
     ProtoError,
     op::{Edns, Header, HeaderCounts, Metadata, ResponseCode},
     rr::{Record, rdata::opt::EdnsOption},
-    serialize::binary::BinEncoder,
+    serialize::binary::{BinDecoder, BinEncoder},
 };
 use hickory_server::{
     net::{runtime::Time, xfer::Protocol},
     server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
-    zone_handler::{MessageResponse, MessageResponseBuilder},
+    zone_handler::{MessageResponse, MessageResponseBuilder, Queries},
 };
 
 use super::{Asked, Ending, Memory, Outcome, REPLY_OCTETS_MAX, Responder, Transport, listing, messages::Sections};
@@ -41,6 +44,9 @@ struct Answer {
     ending: Ending,
 }
 
+/// "BADVERS: empty sections", the question's too (behaviour B3).
+static NO_QUESTION: LazyLock<Queries> =
+    LazyLock::new(|| Queries::read(&mut BinDecoder::new(&[]), 0).expect("nothing can be read from nothing"));
 /// A transfer is sent in messages of so many records: about 16 KiB each.
 const RECORDS_PER_MESSAGE: usize = 200;
 
@@ -53,7 +59,8 @@ impl Handler {
     /// Answers a message that came over a stream: with one message, or several of a transfer.
     /// None where there is no reply.
     pub fn answer_stream(&self, message: &[u8], client: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
-        let question = match question::read(message, &mut Memory::default().name) {
+        let mut memory = Memory::default();
+        let question = match question::read(message, &mut memory.name) {
             Packet::Ignored => return None,
             Packet::Rejected(rejection) => {
                 let mut header = vec![0; HEADER_OCTETS];
@@ -62,6 +69,13 @@ impl Handler {
             }
             Packet::Question(question) => question,
         };
+        let asked = Asked { client, transport: Transport::Tcp, listener: self.listener };
+        let mut reply = vec![0; REPLY_OCTETS_MAX];
+        let (ending, octets) = self.responder.write(&question, &asked, REPLY_OCTETS_MAX, &mut memory, &mut reply);
+        if !ending.transfer {
+            reply.truncate(octets);
+            return Some((vec![reply], Outcome::of(&question, &ending, octets)));
+        }
         let encoded = Request::from_bytes(plain(&question), client, Protocol::Tcp).and_then(|request| {
             let answer = self.respond(&request);
             let messages = responses(&request, &answer).map(encode).collect::<Result<Vec<_>, _>>()?;
@@ -69,13 +83,7 @@ impl Handler {
         });
         match encoded {
             Ok((ending, messages)) => {
-                let outcome = Outcome {
-                    rcode: ending.rcode,
-                    route: ending.route,
-                    qtype: question.qtype,
-                    dnssec_ok: question.edns.is_some_and(|edns| edns.dnssec_ok),
-                    reply_octets: messages.iter().map(Vec::len).sum(),
-                };
+                let outcome = Outcome::of(&question, &ending, messages.iter().map(Vec::len).sum());
                 Some((messages, outcome))
             }
             // What our reader has understood and written again, hickory understands.
@@ -102,7 +110,8 @@ impl Handler {
         metadata.authoritative = ending.authoritative;
         metadata.truncation = sections.truncated;
         metadata.response_code = response_code(ending.rcode);
-        Answer { metadata, edns: question.edns.map(|edns| echo(&edns)), sections, ending }
+        let edns = question.edns.map(|edns| if ending.rcode == code::BADVERS { no_size() } else { echo(&edns) });
+        Answer { metadata, edns, sections, ending }
     }
 
     /// Decides a question and collects its records.
@@ -171,7 +180,8 @@ fn responses<'a>(
     let size = if ending.transfer { RECORDS_PER_MESSAGE } else { usize::MAX };
     let first = sections.answer.is_empty().then_some(&[][..]);
     first.into_iter().chain(sections.answer.chunks(size)).map(move |records| {
-        let mut builder = MessageResponseBuilder::from_message_request(request);
+        let queries = if ending.rcode == code::BADVERS { &*NO_QUESTION } else { &request.queries };
+        let mut builder = MessageResponseBuilder::new(queries, None);
         if let Some(edns) = edns {
             builder.edns(edns);
         }
@@ -236,6 +246,13 @@ fn echo(edns: &question::Edns<'_>) -> Edns {
         echo.options_mut().insert(EdnsOption::Unknown(number, data.to_vec()));
     }
     echo
+}
+
+/// hickory writes no size below 512 octets, which is what a smaller one means (RFC 6891 section 6.2.3).
+fn no_size() -> Edns {
+    let mut edns = Edns::new();
+    edns.set_max_payload(0);
+    edns
 }
 
 fn response_code(rcode: u16) -> ResponseCode {

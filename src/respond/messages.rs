@@ -27,7 +27,8 @@ pub struct Sections {
     question: Name,
     /// How many labels of the question stand in front of its zone.
     zone_start: usize,
-    targets: Vec<Name>,
+    /// None for a name that no message can hold.
+    targets: Vec<Option<Name>>,
 }
 
 impl Sections {
@@ -64,7 +65,9 @@ impl Sections {
         match owner {
             Owner::Question => Some(self.question.clone()),
             Owner::Zone => self.compose(&Composed::in_zone([&[]; 3])),
-            Owner::Target(index, composed) => self.targets.get(*index).cloned().or_else(|| self.compose(composed)),
+            Owner::Target(index, composed) => {
+                self.targets.get(*index).cloned().unwrap_or_else(|| self.compose(composed))
+            }
         }
     }
 
@@ -106,15 +109,16 @@ impl Sink for Sections {
     }
 
     fn push(&mut self, section: Section, record: &sink::Record<'_>) -> bool {
-        // A name that no message can hold has no record, as in the wire writer.
-        let (Some(owner), Some(data)) = (self.owner(&record.owner), self.data(&record.data)) else { return true };
+        let (owner, data) = (self.owner(&record.owner), self.data(&record.data));
         if record.data.points() {
-            self.targets.extend(match &data {
-                RData::CNAME(CNAME(name)) | RData::NS(NS(name)) => Some(name.clone()),
-                RData::SRV(srv) => Some(srv.target.clone()),
+            self.targets.push(match &data {
+                Some(RData::CNAME(CNAME(name)) | RData::NS(NS(name))) => Some(name.clone()),
+                Some(RData::SRV(srv)) => Some(srv.target.clone()),
                 _ => None,
             });
         }
+        // A name that no message can hold has no record, as in the wire writer.
+        let (Some(owner), Some(data)) = (owner, data) else { return true };
         let record = Record::from_rdata(owner, record.ttl_secs, data);
         match section {
             Section::Answer => self.answer.push(record),

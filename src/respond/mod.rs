@@ -6,9 +6,11 @@
 //! ```
 //!
 //! [`Responder::answer`] walks it without waiting and without allocating: UDP. The general path
-//! ([`general`]) walks the same [`Responder::settle`] with hickory's messages: TCP, transfers, and
-//! programs that mount us in a hickory server.
+//! ([`general`]) walks the same [`Responder::settle`] with hickory's messages: transfers, and
+//! programs that mount us in a hickory server. Other messages over TCP are written as for UDP.
 
+#[doc(hidden)]
+pub mod fuzz;
 pub mod general;
 pub mod listing;
 pub mod messages;
@@ -73,7 +75,7 @@ pub struct Outcome {
 pub struct Memory {
     name: QueryName,
     chain: Chain,
-    turn: usize,
+    turn: u32,
 }
 
 /// How a reply ends.
@@ -86,6 +88,9 @@ pub(crate) struct Ending {
     pub(crate) transfer: bool,
 }
 
+/// The golden section of a whole turn: multiples of it are spread evenly, and so is every second or
+/// tenth of them. A client's rhythm of questions (A, AAAA, A, AAAA) favours no address.
+const TURN: u32 = 0x9e37_79b9;
 /// A reply buffer holds whatever a datagram can carry.
 pub const REPLY_OCTETS_MAX: usize = 65_535;
 
@@ -112,15 +117,27 @@ impl Responder {
             }
             Packet::Ignored => return None,
         };
-        let mut reply = Reply::new(&question, question.udp_limit_octets(), buffer);
-        let dnssec_ok = question.edns.is_some_and(|edns| edns.dnssec_ok);
-        let ending = self.settle(&question, asked, memory, &mut reply);
-        let (rcode, route) = (ending.rcode, ending.route);
-        let reply_octets = match rcode {
-            code::BADVERS => reply.finish_bad_version(&question),
-            _ => reply.finish(&question, if ending.authoritative { AA } else { 0 }, rcode),
+        let (ending, reply_octets) = self.write(&question, asked, question.udp_limit_octets(), memory, buffer);
+        Some(Outcome::of(&question, &ending, reply_octets))
+    }
+
+    /// Writes the reply to a question, of at most `limit_octets`.
+    #[inline]
+    pub(crate) fn write(
+        &self,
+        question: &Question<'_>,
+        asked: &Asked,
+        limit_octets: usize,
+        memory: &mut Memory,
+        buffer: &mut [u8],
+    ) -> (Ending, usize) {
+        let mut reply = Reply::new(question, limit_octets, buffer);
+        let ending = self.settle(question, asked, memory, &mut reply);
+        let reply_octets = match ending.rcode {
+            code::BADVERS => reply.finish_bad_version(question),
+            rcode => reply.finish(question, if ending.authoritative { AA } else { 0 }, rcode),
         };
-        Some(Outcome { rcode, route, qtype: question.qtype, dnssec_ok, reply_octets })
+        (ending, reply_octets)
     }
 
     /// Decides what a question gets, and shows its records to `sink`. The name was read into `memory`.
@@ -171,7 +188,7 @@ fn find<S: Sink>(
     let (zone, zone_start) = server.zone_of(name)?;
     sink.set_zone(zone_start);
     if server.rotate {
-        *turn = turn.wrapping_add(1);
+        *turn = turn.wrapping_add(TURN);
     }
     let ask = Ask::new(view, zone, question.qtype, *turn);
     let rcode = match ask.find(name, chain, sink) {
@@ -211,12 +228,18 @@ impl Outcome {
     pub(crate) fn rejected(rcode: u16, reply_octets: usize) -> Self {
         Self { rcode, route: None, qtype: 0, dnssec_ok: false, reply_octets }
     }
+
+    #[inline]
+    pub(crate) fn of(question: &Question<'_>, ending: &Ending, reply_octets: usize) -> Self {
+        let dnssec_ok = question.edns.is_some_and(|edns| edns.dnssec_ok);
+        Self { rcode: ending.rcode, route: ending.route, qtype: question.qtype, dnssec_ok, reply_octets }
+    }
 }
 
 impl Memory {
     /// Memory whose rotation starts at `turn`: threads that start at different turns do not hand
     /// out the same address at the same time.
     pub fn starting_at(turn: usize) -> Self {
-        Self { turn, ..Self::default() }
+        Self { turn: (turn as u32).wrapping_mul(TURN), ..Self::default() }
     }
 }

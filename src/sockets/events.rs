@@ -31,6 +31,24 @@ pub trait Events: Clone + Send + Sync + 'static {
     fn unsent(&self) {}
 }
 
+/// Somebody who counts for one thread of the hot path: each call is a few instructions.
+pub trait Tally: Send + 'static {
+    /// A question was answered.
+    fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome);
+
+    /// So many questions of a route were answered within a batch that took so long.
+    fn took(&self, route: Option<usize>, took: Duration, questions: u64);
+
+    /// A packet has no reply.
+    fn ignored(&self, packet: &[u8]);
+
+    /// So many replies could not be sent.
+    fn unsent(&self, replies: usize);
+
+    /// Answering panicked. The client got SERVFAIL, which is counted as answered too.
+    fn panicked(&self);
+}
+
 /// Nobody wants to know.
 impl Events for () {}
 

@@ -17,18 +17,16 @@ use socket2::Socket;
 
 use super::{
     batch::{self, BATCH, Inbox, Outbox},
+    events::Tally,
     guard,
 };
-use crate::{
-    observe::cells::Cells,
-    respond::{Asked, Memory, Responder, Transport},
-};
+use crate::respond::{Asked, Memory, Responder, Transport};
 
 /// How long a thread without packets waits before it looks whether it should stop.
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// What a thread needs to answer.
-pub struct Worker {
+pub struct Worker<T> {
     /// Its own socket.
     pub socket: Socket,
     /// What answers.
@@ -36,14 +34,14 @@ pub struct Worker {
     /// On which listener of the plan.
     pub listener: usize,
     /// Its own counters.
-    pub cells: Arc<Cells>,
+    pub tally: T,
     /// Where its rotation starts.
     pub turn: usize,
     /// Set when it should answer what has arrived, and end.
     pub stop: Arc<AtomicBool>,
 }
 
-impl Worker {
+impl<T: Tally> Worker<T> {
     /// Starts the thread.
     ///
     /// # Errors
@@ -80,22 +78,22 @@ impl Worker {
             let asked = Asked { client: packet.path.client(), transport: Transport::Udp, listener: self.listener };
             let answered = guard::guarded(asked.client, || self.responder.answer(packet.bytes, &asked, memory, space));
             let outcome = answered.unwrap_or_else(|guard::Panicked| {
-                self.cells.panics.add(1);
+                self.tally.panicked();
                 *memory = Memory::starting_at(self.turn);
                 guard::server_failure(packet.bytes, space)
             });
             match outcome {
                 Some(outcome) => {
-                    self.cells.record(&asked, packet.bytes.len(), &outcome);
+                    self.tally.answered(&asked, packet.bytes.len(), &outcome);
                     runs.add(outcome.route);
                     outbox.push(packet.path, outcome.reply_octets);
                 }
-                None => self.cells.record_ignored(packet.bytes),
+                None => self.tally.ignored(packet.bytes),
             }
         }
         let took = started.elapsed();
         for &(route, questions) in runs.as_slice() {
-            self.cells.record_duration(route, took, questions);
+            self.tally.took(route, took, questions);
         }
         self.flush(outbox);
     }
@@ -103,7 +101,7 @@ impl Worker {
     fn flush(&self, outbox: &mut Outbox) {
         let failed = outbox.flush(&self.socket).failed;
         if failed > 0 {
-            self.cells.dropped.unsent.add(failed as u64);
+            self.tally.unsent(failed);
         }
     }
 }

@@ -1,0 +1,158 @@
+//! No answer allocates: what a query costs does not depend on the allocator, and no thread waits for
+//! another in it.
+//!
+//! The allocator counts for the thread that asks, so that the test harness does not disturb it.
+
+#![allow(unsafe_code)]
+
+mod support;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use clusterdns::{
+    records::{view::Pods, zone::reverse_name},
+    respond::{Memory, REPLY_OCTETS_MAX},
+};
+use support::{ASKED, Query, Server, cluster, query::Opt};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is handed on to the system's allocator as it came; counting needs no memory,
+// for the cell is made at compile time and has nothing to drop.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are those of `System`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are those of `System`, which gave the memory.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations() -> usize {
+    ALLOCATIONS.with(Cell::get)
+}
+
+#[test]
+fn no_answer_allocates() {
+    let server = server();
+    let mut reply = vec![0; REPLY_OCTETS_MAX];
+    let mut memory = Memory::default();
+    for (name, qtype, head) in questions() {
+        for query in variants(Query::new(&name, qtype)) {
+            assert_eq!(server.send(&query)[0], head, "{name} {qtype}: the question does not show what it should");
+            let packet = query.encode();
+            let before = allocations();
+            for _ in 0..3 {
+                server.responder.answer(&packet, &ASKED, &mut memory, &mut reply).expect("an answer");
+            }
+            assert_eq!(allocations() - before, 0, "{query:?}");
+        }
+    }
+}
+
+#[test]
+fn no_packet_that_is_turned_away_allocates() {
+    let server = server();
+    let mut reply = vec![0; REPLY_OCTETS_MAX];
+    let mut memory = Memory::default();
+    let web = || Query::new("web.shop.svc.cluster.local", "A");
+    let formerr = web().with(|query| query.counts = [2, 0, 0]).encode();
+    let not_implemented = web().with(|query| query.flags |= 5 << 11).encode();
+    let refused = web().with(|query| query.qclass = 3).encode();
+    let bad_version = web().opt(Opt { size_octets: 512, version: 1, dnssec_ok: false, options: Vec::new() }).encode();
+    for packet in [&formerr[..], &not_implemented, &refused, &bad_version, &formerr[..12], &formerr[..5]] {
+        let before = allocations();
+        server.responder.answer(packet, &ASKED, &mut memory, &mut reply);
+        assert_eq!(allocations() - before, 0, "{packet:02x?}");
+    }
+}
+
+/// An allocator that counts nothing would prove nothing.
+#[test]
+fn the_allocator_counts() {
+    let before = allocations();
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(allocations() - before, 1);
+}
+
+/// Every kind of question, with the head of its answer.
+fn questions() -> Vec<(String, &'static str, &'static str)> {
+    const FOUND: &str = "NOERROR AA RD";
+    const MISSED: &str = "NXDOMAIN AA RD";
+    let below = |front: &str| format!("{front}.svc.cluster.local");
+    let reverse = |ip: &str| reverse_name(ip.parse().expect("an address"));
+    vec![
+        (below("web.shop"), "A", FOUND),
+        (below("web.shop"), "AAAA", FOUND),
+        (below("web.shop"), "MX", FOUND),
+        (below("WEB.Shop"), "A", FOUND),
+        (below("shop"), "A", FOUND),
+        (below("none.shop"), "A", MISSED),
+        (below("web.shop.svc.cluster.local.other"), "A", MISSED),
+        (below("_http._tcp.web.shop"), "SRV", FOUND),
+        (below("db.shop"), "A", FOUND),
+        (below("db.shop"), "SRV", FOUND),
+        (below("_pg._tcp.db.shop"), "SRV", FOUND),
+        (below("db-7.db.shop"), "A", FOUND),
+        (below("alias.shop"), "A", FOUND),
+        (below("alias.shop"), "CNAME", FOUND),
+        (below("out.shop"), "A", FOUND),
+        (below("far.shop"), "A", FOUND),
+        (reverse("10.96.0.1"), "PTR", FOUND),
+        (reverse("10.0.0.7"), "PTR", FOUND),
+        (reverse("10.9.9.9"), "PTR", MISSED),
+        (reverse("fd00::1"), "PTR", MISSED),
+        ("10-0-0-7.shop.pod.cluster.local".into(), "A", FOUND),
+        ("10-0-0-8.shop.pod.cluster.local".into(), "A", MISSED),
+        ("cluster.local".into(), "NS", FOUND),
+        ("cluster.local".into(), "SOA", FOUND),
+        ("ns.dns.cluster.local".into(), "A", FOUND),
+        ("dns-version.cluster.local".into(), "TXT", FOUND),
+        ("cluster.local".into(), "AXFR", "REFUSED RD"),
+        ("example.com".into(), "A", "REFUSED RD"),
+    ]
+}
+
+/// Without EDNS where the answer fits, and with EDNS and a cookie.
+fn variants(query: Query) -> Vec<Query> {
+    let cookie = vec![(10, vec![1, 2, 3, 4, 5, 6, 7, 8])];
+    let with_cookie = query.clone().opt(Opt { size_octets: 4096, version: 0, dnssec_ok: true, options: cookie });
+    let headless_srv = query.qtype == 33 && query.name.windows(3).any(|octets| octets == b"\x02db");
+    if headless_srv { vec![with_cookie] } else { vec![query, with_cookie] }
+}
+
+fn server() -> Server {
+    let hosts: Vec<String> = (0..20).map(|index| format!("db-{index}=10.0.0.{index}")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(|host| &**host).collect();
+    cluster()
+        .with(|options| {
+            options.pods = Pods::Verified;
+            options.local_addresses = vec!["192.0.2.53".parse().expect("an address")];
+        })
+        .service("shop/web", &["10.96.0.1"], &["http:80/TCP"])
+        .headless("shop/db")
+        .slice("shop/db", &hosts, &["pg:5432/TCP"])
+        .external("shop/alias", "alias2.shop.svc.cluster.local")
+        .external("shop/alias2", "web.shop.svc.cluster.local")
+        .external("shop/out", "www.example.com")
+        .headless("shop/far")
+        .slice("shop/far", &["web.shop.svc.cluster.local"], &[])
+        .namespace("other")
+        .pod("shop/db-7", "10.0.0.7")
+        .rotating()
+        .start()
+}
