@@ -165,7 +165,7 @@ fn try_open(kind: Kind, address: SocketAddr) -> io::Result<Socket> {
     match kind {
         Kind::Udp => {}
         Kind::SharedUdp => {
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             socket.set_reuse_port(true)?;
             enlarge_buffers(&socket);
         }

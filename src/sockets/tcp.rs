@@ -18,6 +18,7 @@ mod connections;
 mod frames;
 mod limits;
 mod respondent;
+mod transfers;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -113,7 +114,7 @@ impl<A: Answer, E: Events> Door<A, E> {
             Err(why) => {
                 streams.events.refused(why);
                 if streams.refusal_logged.is_due(now.into_std()) {
-                    tracing::warn!(%client, reason = ?why, "a TCP connection was refused; all others are busy");
+                    tracing::warn!(%client, reason = ?why, "a TCP connection was refused: all that there may be are busy");
                 }
                 return;
             }
@@ -169,5 +170,47 @@ impl<A: Answer, E: Events> Door<A, E> {
         while let Some(ended) = self.connections.join_next().await {
             self.closed(ended);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::respond::Outcome;
+
+    #[derive(Clone, Default)]
+    struct Failures(Arc<AtomicUsize>);
+
+    impl Events for Failures {
+        fn accept_failed(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[derive(Clone)]
+    struct Nothing;
+
+    impl Answer for Nothing {
+        fn answer(&self, _: &[u8], _: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn a_system_without_descriptors_is_left_alone_for_a_while() {
+        let (events, (_, stop)) = (Failures::default(), watch::channel(false));
+        let streams = Streams::new(TcpLimits::default(), events.clone());
+        let door = Door { streams, listener_index: 0, answer: Nothing, stop, connections: JoinSet::new() };
+        let bear = async |error: io::Error| {
+            let begun = Instant::now();
+            door.bear(&error).await;
+            (begun.elapsed() >= ACCEPT_PAUSE, events.0.load(Ordering::Relaxed))
+        };
+        assert_eq!(bear(io::ErrorKind::ConnectionAborted.into()).await, (false, 0));
+        let no_descriptor = 24;
+        assert_eq!(bear(io::Error::from_raw_os_error(no_descriptor)).await, (true, 1));
+        assert_eq!(bear(io::Error::from_raw_os_error(no_descriptor)).await, (true, 2));
     }
 }

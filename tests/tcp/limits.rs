@@ -1,6 +1,6 @@
 //! What a client may not use up: connections, time, memory, and everybody else's turn.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 use clusterdns::sockets::{
     events::{Closed, Refused},
@@ -22,7 +22,7 @@ async fn is_served(client: &mut Client) {
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
     let (answer, _begins) = Scripted::new(1);
-    let mut room = Room::open(answer, TcpLimits { idle_timeout: SHORT, ..TcpLimits::default() });
+    let mut room = Room::open(answer, TcpLimits { idle_timeout: 5 * SHORT, ..TcpLimits::default() });
     let (mut silent, mut asked) = (room.connect().await, room.connect().await);
     is_served(&mut asked).await;
     for client in [&mut silent, &mut asked] {
@@ -154,6 +154,21 @@ async fn only_so_many_questions_of_a_connection_are_in_flight() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_not_read_for_others_sake_is_not_slow() {
+    let (answer, mut begins) = Scripted::new(1);
+    let limits = TcpLimits { in_flight_max: 1, read_timeout: SHORT, ..TcpLimits::default() };
+    let room = Room::open(answer.clone(), limits);
+    let mut client = room.connect().await;
+    client.send(&[query(1, "slow", AXFR), query(2, "quick", A)]).await;
+    within(begins.recv()).await.unwrap();
+    tokio::time::sleep(2 * SHORT).await;
+    answer.let_go();
+    for id in [1, 2] {
+        assert_eq!(id_and_rcode(&client.reply().await), (id, 0));
+    }
+}
+
+#[tokio::test]
 async fn only_so_many_transfers_are_held_in_memory() {
     let (answer, mut begins) = Scripted::new(2);
     let room = Room::open(answer.clone(), TcpLimits { transfers_max: 1, ..TcpLimits::default() });
@@ -176,11 +191,12 @@ async fn a_connection_is_recycled_after_its_questions() {
     let (answer, _begins) = Scripted::new(1);
     let mut room = Room::open(answer, TcpLimits { queries_per_connection_max: Some(3), ..TcpLimits::default() });
     let mut client = room.connect().await;
-    client.send(&[1, 2, 3, 4, 5].map(|id| query(id, "quick", A))).await;
+    // More than is read at once: what is not read must not turn the end into a reset.
+    client.send(&(1..=3_000).map(|id| query(id, "quick", A)).collect::<Vec<_>>()).await;
     for id in 1..=3 {
         assert_eq!(id_and_rcode(&client.reply().await), (id, 0));
     }
-    client.is_closed().await;
+    assert_eq!(client.closed().await, ErrorKind::UnexpectedEof);
     drop(client);
     room.tells(Told::Closed(Closed::Recycled)).await;
 }

@@ -74,6 +74,15 @@ async fn a_transfer_is_whole_and_does_not_hold_up_what_comes_behind_it() {
 }
 
 #[tokio::test]
+async fn a_mapped_client_is_an_ipv4_client() {
+    // Which is allowed transfers; an IPv6 client is not.
+    let mut room = Room::open_at("[::]:0", cluster(0), TcpLimits::default());
+    room.address.set_ip([127, 0, 0, 1].into());
+    let reply = room.connect().await.ask(query(1, "cluster.local", AXFR)).await;
+    assert_eq!(id_and_rcode(&reply), (1, 0));
+}
+
+#[tokio::test]
 async fn a_slow_answer_is_overtaken() {
     let (answer, mut begins) = Scripted::new(3);
     let room = Room::open(answer.clone(), TcpLimits::default());

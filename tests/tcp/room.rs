@@ -51,9 +51,13 @@ pub(crate) struct Teller(mpsc::UnboundedSender<Told>);
 
 impl Room {
     pub(crate) fn open(answer: impl Answer, limits: TcpLimits) -> Self {
+        Self::open_at("127.0.0.1:0", answer, limits)
+    }
+
+    pub(crate) fn open_at(address: &str, answer: impl Answer, limits: TcpLimits) -> Self {
         let (teller, told) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
-        let listener = bind_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = bind_tcp(address.parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let streams = Streams::new(limits, Teller(teller));
         let listener = TcpListener::from_std(listener).unwrap();
@@ -144,10 +148,13 @@ impl Client {
 
     /// Waits for the end of the connection, before which nothing may come.
     pub(crate) async fn is_closed(&mut self) {
-        match within(self.0.read_u8()).await {
-            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {}
-            other => panic!("not closed: {other:?}"),
-        }
+        let how = self.closed().await;
+        assert!(matches!(how, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset), "not closed: {how}");
+    }
+
+    /// The same, and how it ended.
+    pub(crate) async fn closed(&mut self) -> io::ErrorKind {
+        within(self.0.read_u8()).await.expect_err("the end").kind()
     }
 }
 

@@ -13,13 +13,13 @@
 //! An end has its order too: the questions that may still be answered are counted down to none
 //! ([`Connection::end`]), and the connection closes behind the last reply.
 
-use std::{collections::VecDeque, convert::Infallible, future, io, ops::Range, time::Duration};
+use std::{convert::Infallible, future, io, ops::Range, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     select,
-    sync::{OwnedSemaphorePermit, watch},
-    task::{self, JoinSet, coop},
+    sync::watch,
+    task::{self, coop},
     time::{Instant, sleep_until, timeout},
 };
 
@@ -28,6 +28,7 @@ use super::{
     connections::Ticket,
     frames::{self, Inbox, TooShort},
     respondent::{Answer, Respondent, is_transfer},
+    transfers::{Transfer, Transfers},
 };
 use crate::{
     answers::question::QueryName,
@@ -47,22 +48,13 @@ pub(super) struct Connection<S, A, E> {
     name: QueryName,
     /// Framed and not yet written.
     replies: Vec<u8>,
-    /// Being computed.
-    computing: JoinSet<Option<Transfer>>,
-    /// Computed and not yet sent.
-    sending: VecDeque<Transfer>,
+    transfers: Transfers,
     /// How many more questions are answered here.
     questions_left: u64,
     recycle_at: Option<Instant>,
-    /// When the message that is arriving began to.
+    /// When the message that is arriving began to, or we began to read it.
     message_begun: Option<Instant>,
     ending: Option<Ending>,
-}
-
-/// The messages of a transfer, and the right to hold them in memory.
-struct Transfer {
-    messages: std::vec::IntoIter<Vec<u8>>,
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// No question is begun any more.
@@ -73,7 +65,7 @@ struct Ending {
     had_work: bool,
 }
 
-/// Replies are written when there are so many octets of them, and not before the inbox is empty.
+/// Replies are written when there are so many octets of them, or no more questions.
 const REPLIES_OCTETS: usize = 16 * 1024;
 /// What an idle connection keeps of that.
 const REPLIES_IDLE_OCTETS: usize = 1024;
@@ -99,8 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
             inbox: Inbox::default(),
             name: QueryName::new(),
             replies: Vec::new(),
-            computing: JoinSet::new(),
-            sending: VecDeque::new(),
+            transfers: Transfers::default(),
             questions_left: queries_per_connection_max.unwrap_or(u64::MAX),
             recycle_at: age_max.map(|age| now + age),
             message_begun: None,
@@ -120,9 +111,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
     async fn serve(&mut self) -> Result<Infallible, Closed> {
         loop {
             self.answer_received().await;
-            self.take_from_transfers();
+            self.transfers.take(&mut self.replies, REPLIES_OCTETS);
             self.write_replies().await?;
-            if self.questions_left == 0 && self.in_flight() == 0 {
+            if self.questions_left == 0 && self.transfers.len() == 0 {
                 return Err(self.ending.map_or(Closed::Recycled, |ending| ending.why));
             }
             self.wait().await?;
@@ -148,38 +139,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
         self.message_begun = None;
         let message = self.inbox.octets(message);
         if is_transfer(message, &mut self.name) {
-            let message = message.to_vec();
-            self.compute(message);
+            self.transfers.begin(self.respondent.clone(), message.to_vec());
         } else {
             for reply in self.respondent.replies(message) {
                 frames::push(&mut self.replies, &reply);
-            }
-        }
-    }
-
-    /// Answers on a thread where that may take its time.
-    fn compute(&mut self, message: Vec<u8>) {
-        let respondent = self.respondent.clone();
-        let permits = respondent.streams.transfers.clone();
-        self.computing.spawn(async move {
-            let permit = permits.acquire_owned().await.ok()?;
-            let compute = move || {
-                let messages = respondent.replies(&message);
-                // One message is no more than any other reply; a refusal holds up no transfer.
-                let permit = (messages.len() > 1).then_some(permit);
-                Transfer { messages: messages.into_iter(), _permit: permit }
-            };
-            task::spawn_blocking(compute).await.ok()
-        });
-    }
-
-    fn take_from_transfers(&mut self) {
-        while self.replies.len() < REPLIES_OCTETS
-            && let Some(transfer) = self.sending.front_mut()
-        {
-            match transfer.messages.next() {
-                Some(message) => frames::push(&mut self.replies, &message),
-                None => drop(self.sending.pop_front()),
             }
         }
     }
@@ -205,8 +168,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
     /// Waits for something to do, which may be there already.
     async fn wait(&mut self) -> Result<(), Closed> {
         let now = Instant::now();
-        self.message_begun = self.inbox.has_begun().then(|| self.message_begun.unwrap_or(now));
-        let idle = self.in_flight() == 0 && !self.inbox.has_begun();
+        // The clock of a message stands still while none is read.
+        let arriving = self.may_begin() && self.inbox.has_begun() && !self.inbox.has_message();
+        self.message_begun = arriving.then(|| self.message_begun.unwrap_or(now));
+        let idle = self.transfers.len() == 0 && !self.inbox.has_begun();
         if idle {
             self.replies.shrink_to(REPLIES_IDLE_OCTETS);
             self.ticket.set_idle(now);
@@ -228,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
             Event::Received(Ok(0)) => self.give_up(Closed::ByClient),
             Event::Received(Ok(_)) => {}
             Event::Received(Err(_)) => return Err(Closed::Broken),
-            Event::Computed(transfer) => self.sending.extend(transfer),
+            Event::Computed(transfer) => self.transfers.send(transfer),
             Event::Overdue(Closed::Recycled) => self.end(Closed::Recycled),
             Event::Overdue(why) => return Err(why),
             Event::Evicted => return Err(Closed::Evicted),
@@ -242,13 +207,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
 
     async fn next_event(&mut self, deadline: Option<Instant>, overdue: Closed) -> Event {
         let may_read = self.may_begin() && !self.inbox.has_message();
-        let has_work = !self.sending.is_empty() || self.may_begin() && self.inbox.has_message();
+        let has_work = self.transfers.is_sending() || self.may_begin() && self.inbox.has_message();
         let may_stop = self.ending.is_none();
         // In this order: what was received before the end is answered.
         select! {
             biased;
             received = self.inbox.fill(&mut self.stream), if may_read => Event::Received(received),
-            Some(computed) = self.computing.join_next() => Event::Computed(computed.ok().flatten()),
+            Some(transfer) = self.transfers.computed() => Event::Computed(transfer),
             () = stop::requested(&mut self.stop), if may_stop => Event::Stop,
             () = self.ticket.evicted() => Event::Evicted,
             () = future::ready(()), if has_work => Event::Work,
@@ -260,8 +225,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
     fn deadline(&self, now: Instant) -> (Option<Instant>, Closed) {
         let limits = &self.respondent.streams.limits;
         let overdue = match self.message_begun {
-            Some(begun) if self.may_begin() => Some((begun + limits.read_timeout, Closed::SlowSender)),
-            None if self.in_flight() == 0 => Some((now + limits.idle_timeout, Closed::Idle)),
+            Some(begun) => Some((begun + limits.read_timeout, Closed::SlowSender)),
+            None if self.transfers.len() == 0 => Some((now + limits.idle_timeout, Closed::Idle)),
             _ => None,
         };
         let recycled = self.recycle_at.filter(|_| self.ending.is_none()).map(|at| (at, Closed::Recycled));
@@ -271,11 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
 
     /// Whether another question may be begun.
     fn may_begin(&self) -> bool {
-        self.questions_left > 0 && self.in_flight() < self.respondent.streams.limits.in_flight_max
-    }
-
-    fn in_flight(&self) -> usize {
-        self.computing.len() + self.sending.len()
+        self.questions_left > 0 && self.transfers.len() < self.respondent.streams.limits.in_flight_max
     }
 
     // ----------- Ending ----------------------------------------------------
@@ -294,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
 
     fn let_be_last(&mut self, questions: u64, why: Closed) {
         self.questions_left = self.questions_left.min(questions);
-        let had_work = self.questions_left > 0 || self.in_flight() > 0 || !self.replies.is_empty();
+        let had_work = self.questions_left > 0 || self.transfers.len() > 0 || !self.replies.is_empty();
         self.ending.get_or_insert(Ending { why, had_work });
     }
 
