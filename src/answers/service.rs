@@ -92,7 +92,7 @@ fn cluster_ips<S: Sink>(
             if out.sink.targets() == index {
                 return Found::NoData;
             }
-            for &ip in ips {
+            for &ip in ips.iter() {
                 ask.push_additional(Owner::Target(index, target), ip, out.sink);
             }
             Found::Records

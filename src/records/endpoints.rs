@@ -8,13 +8,14 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
 };
 
 use super::name::{self, Name};
 use crate::objects::{self, Address};
 
 /// All groups of one Service.
-pub type Groups = Box<[Group]>;
+pub type Groups = Arc<[Group]>;
 
 /// The ready endpoints that have the same ports.
 #[derive(Debug, PartialEq, Eq)]

@@ -82,7 +82,7 @@ fn service_names(view: &View, zone: &Zone) -> BTreeSet<Vec<u8>> {
             names.insert(below(zone, &[front, &service.key.wire, b"\x03svc"]));
         };
         add(b"");
-        for group in &service.endpoints {
+        for group in service.endpoints.iter() {
             group.hosts().for_each(|host| add(host.label));
             group.aliases.iter().for_each(|alias| add(&alias.label));
         }
