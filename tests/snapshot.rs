@@ -1,7 +1,7 @@
 //! The clusters in `zones/`, and what holds for any text at all.
 
 use clusterdns::objects::{
-    Address, Known, Needs, Object, Origin, Picture, ServiceSpec,
+    Known, Needs, Object, Origin, Picture, ServiceSpec,
     snapshot::{self, EXAMPLE, Loaded, Options, Source},
 };
 use proptest::prelude::*;

@@ -4,8 +4,6 @@
 //! the address; several addresses of one endpoint are joined by `+`. A namespace is there when
 //! something lives in it.
 
-use std::net::IpAddr;
-
 use clusterdns::{
     objects::{
         Address, Change, Endpoint, Endpoints, Known, Names, Namespace, Object, Origin, Picture, Pod, Port, Service,
