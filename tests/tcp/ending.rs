@@ -82,7 +82,7 @@ async fn a_question_that_has_begun_to_arrive_may_arrive() {
     room.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_stops_asking_is_stopped() {
     let (answer, _begins) = Scripted::new(1);
     let drain_timeout = Duration::from_secs(1_000);
