@@ -13,6 +13,9 @@
 //! An end has its order too: the questions that may still be answered are counted down to none
 //! ([`Connection::end`]), and the connection closes behind the last reply.
 
+#[cfg(test)]
+mod tests;
+
 use std::{convert::Infallible, future, io, ops::Range, time::Duration};
 
 use tokio::{
