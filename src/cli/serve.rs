@@ -55,8 +55,8 @@ fn announce(config: &Config, server: &Server, snapshots: &Snapshots) {
     for address in server.admin_addresses() {
         tracing::info!("metrics, health and readiness on http://{address}/");
     }
-    if let (Some(address), Some(name)) = (server.addresses().first(), server.example_name()) {
-        tracing::info!("try: dig {} {name}", dig_server(*address));
+    if let (Some(address), Some(question)) = (server.addresses().first(), server.example_question()) {
+        tracing::info!("try: dig {} {question}", dig_server(*address));
     }
 }
 
