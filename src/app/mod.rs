@@ -240,17 +240,20 @@ impl Server {
         views.flat_map(|view| view.options.zones.iter().map(|zone| zone.apex.clone())).collect()
     }
 
-    /// The name of a service to try: of the people's rather than of the system's.
-    pub fn example_name(&self) -> Option<String> {
-        let zone = &self.feed.views.first()?.primary.as_ref()?.apex;
+    /// What to try, as dig takes it: a service of the people's rather than of the system's. There
+    /// is always the version of the schema.
+    pub fn example_question(&self) -> Option<String> {
+        let zone = self.feed.views.first()?.primary.as_ref()?.apex.to_string();
+        let zone = zone.trim_end_matches('.');
         let store = self.feed.store.lock().unwrap_or_else(PoisonError::into_inner);
         let system = |service: &Service| matches!(&*service.namespace, "default" | "kube-system");
         let leads = |service: &&Service| matches!(service.spec, ServiceSpec::Cluster { .. });
-        let chosen = store
-            .services()
-            .filter(leads)
-            .min_by_key(|service| (system(service), &service.namespace, &service.name))?;
-        Some(format!("{}.{}.svc.{zone}", chosen.name, chosen.namespace).trim_end_matches('.').to_owned())
+        let chosen =
+            store.services().filter(leads).min_by_key(|service| (system(service), &service.namespace, &service.name));
+        Some(match chosen {
+            Some(service) => format!("{}.{}.svc.{zone}", service.name, service.namespace),
+            None => format!("dns-version.{zone} TXT"),
+        })
     }
 
     /// Waits until the process is told to end: SIGTERM or SIGINT. Then shuts down.

@@ -12,11 +12,15 @@ use crate::{
 
 /// Answer DNS questions about a cluster.
 #[derive(clap::Args, Clone, Debug, Default)]
+#[command(after_help = "\
+Snapshot files may change while they are served: they are read again.
+Log lines go to standard error. CLUSTERDNS_LOG says which: error, warn, info (the default), debug.
+SIGTERM and SIGINT end it, once what has arrived is answered.")]
 pub(super) struct Serve {
     #[command(flatten)]
     inputs: Inputs,
     /// Where to listen, UDP and TCP, in place of the configured addresses. May be repeated
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
 }
 
@@ -38,6 +42,10 @@ impl Serve {
     }
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port: 127.0.0.1:5300, 0.0.0.0:53 or [::]:53".into())
+}
+
 /// What is served, from where, where it listens, and a line to try.
 fn announce(config: &Config, server: &Server, snapshots: &Snapshots) {
     let zones: Vec<String> = server.zones().iter().map(ToString::to_string).collect();
@@ -47,8 +55,8 @@ fn announce(config: &Config, server: &Server, snapshots: &Snapshots) {
     for address in server.admin_addresses() {
         tracing::info!("metrics, health and readiness on http://{address}/");
     }
-    if let (Some(address), Some(name)) = (server.addresses().first(), server.example_name()) {
-        tracing::info!("try: dig {} {name}", dig_server(*address));
+    if let (Some(address), Some(question)) = (server.addresses().first(), server.example_question()) {
+        tracing::info!("try: dig {} {question}", dig_server(*address));
     }
 }
 
