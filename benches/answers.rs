@@ -31,13 +31,13 @@ fn answers(criterion: &mut Criterion) {
         });
     });
     group.bench_function("mix", |bencher| {
-        let mut ask = asking(&responder, &mixed);
+        let ask = asking(&responder, &mixed);
         bencher.iter(ask);
     });
     for (label, kind) in Kind::ALL {
         let packets = support::packets(cluster, kind, QUESTIONS);
         group.bench_function(label, |bencher| {
-            let mut ask = asking(&responder, &packets);
+            let ask = asking(&responder, &packets);
             bencher.iter(ask);
         });
     }

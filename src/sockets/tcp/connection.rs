@@ -22,7 +22,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     select,
     sync::watch,
-    task::{self, coop},
+    task::coop,
     time::{Instant, sleep_until, timeout},
 };
 
