@@ -24,7 +24,7 @@ use std::{
 use thiserror::Error;
 use tokio::{
     runtime::{Builder, Runtime},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinSet,
 };
@@ -69,6 +69,12 @@ pub struct Server {
     drain: watch::Sender<bool>,
     /// Tells the admin address to close; it stays open while the others drain.
     close_admin: watch::Sender<bool>,
+}
+
+/// What tells the process to end.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 /// Why a server cannot serve.
@@ -256,17 +262,22 @@ impl Server {
         })
     }
 
-    /// Waits until the process is told to end: SIGTERM or SIGINT. Then shuts down.
-    pub fn run_until_signal(self) {
+    /// Takes over SIGTERM and SIGINT: from now on they do not end the process by themselves. Comes
+    /// before [`start`](Self::start), or a signal between the two would lose what had been asked.
+    ///
+    /// # Errors
+    /// The system will not hand them over.
+    pub fn signals(&self) -> io::Result<Signals> {
+        let _in_runtime = self.runtime.enter();
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits until the process is told to end, then shuts down.
+    pub fn run_until(self, mut signals: Signals) {
         let signal = self.runtime.block_on(async {
-            let (Ok(mut terminate), Ok(mut interrupt)) =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-            else {
-                return std::future::pending().await;
-            };
             tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
+                _ = signals.terminate.recv() => "SIGTERM",
+                _ = signals.interrupt.recv() => "SIGINT",
             }
         });
         tracing::info!("{signal}: answering what has arrived, then ending");
