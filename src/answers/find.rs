@@ -16,7 +16,7 @@ use crate::{
         self,
         name::{NAME_OCTETS_MAX, Name},
         service::Service,
-        view::{Addressed, Pods, View, mapped},
+        view::{Addressed, Complete, Pods, View, mapped},
         zone::Zone,
     },
 };
@@ -52,7 +52,7 @@ pub struct Ask<'a> {
     /// Which address comes first where there are several, as a part of the whole list in 2^32nds.
     pub turn: u32,
     /// What the tables are complete about.
-    pub known: Known,
+    complete: Complete,
     /// Whose records they are: the question's, or those of the name that a chain has come to.
     owner: Owner<'a>,
 }
@@ -103,7 +103,7 @@ impl<'a> Ask<'a> {
     /// The question for this type in a zone of the view.
     #[inline]
     pub fn new(view: &'a View, zone: &'a Zone, qtype: u16, turn: u32) -> Self {
-        Self { view, zone, qtype, turn, known: view.known(), owner: Owner::Question }
+        Self { view, zone, qtype, turn, complete: view.complete(), owner: Owner::Question }
     }
 
     /// Shows the records of `name` to `sink` and says what was found.
@@ -128,7 +128,8 @@ impl<'a> Ask<'a> {
             if name.zone_start(self.zone.apex.wire(), self.zone.labels).is_none() {
                 return Found::Chase;
             }
-            let owner = Owner::Target(start.targets + index, Composed::absolute(&target.octets[..target.length]));
+            let composed = Composed::absolute(&target.octets[..target.length]);
+            let owner = Owner::Target(start.targets + index, &composed);
             match (Ask { owner, ..*self }).resolve(name, &mut Out { sink, next: &mut chain.next }) {
                 Found::Chase => {}
                 Found::Records => return Found::Records,
@@ -208,7 +209,7 @@ impl<'a> Ask<'a> {
         let Some(ip) = reverse::dashed(dashed) else { return unless_unknown(true) };
         // "The text equals": another spelling of the address is another name.
         if pods == Pods::Verified && !(reverse::is_canonical(dashed, ip) && self.pod_lives_at(namespace, ip)) {
-            return unless_unknown(self.known.pods);
+            return unless_unknown(self.known().pods);
         }
         match self.qtype {
             code::A if ip.is_ipv4() => drop(self.push_address(ip, out.sink)),
@@ -217,7 +218,7 @@ impl<'a> Ask<'a> {
                 let target = Composed::in_zone([name, b"\x03pod", &[]]);
                 let index = out.sink.targets();
                 self.push_srv(100, 0, target, out.sink);
-                self.push_additional(Owner::Target(index, target), ip, out.sink);
+                self.push_additional(Owner::Target(index, &target), ip, out.sink);
             }
             _ => return Found::NoData,
         }
@@ -266,7 +267,7 @@ impl<'a> Ask<'a> {
         });
         if out.sink.mark().answers > before || full {
             Found::Records
-        } else if self.known.services && self.known.endpoints {
+        } else if self.known().services && self.known().endpoints {
             Found::Miss
         } else {
             Found::Unknown
@@ -292,8 +293,12 @@ impl<'a> Ask<'a> {
         }
     }
 
+    pub(super) fn known(&self) -> Known {
+        self.complete.known()
+    }
+
     fn knows_names(&self) -> bool {
-        self.known.services && self.known.namespaces
+        self.known().services && self.known().namespaces
     }
 
     fn record<'r>(&self, owner: Owner<'r>, data: Data<'r>) -> Record<'r> {

@@ -4,7 +4,7 @@
 //! the OPT record. What it cannot make sense of it turns away with the rcode that CoreDNS gives.
 
 use super::code;
-use crate::records::name::{LABEL_OCTETS_MAX, NAME_OCTETS_MAX};
+use crate::records::name::{LABEL_OCTETS_MAX, NAME_OCTETS_MAX, same};
 
 /// The octets of a message header (RFC 1035 section 4.1.1).
 pub const HEADER_OCTETS: usize = 12;
@@ -66,6 +66,7 @@ pub struct Edns<'p> {
 /// Kept by the caller and written anew for each packet, so that nothing is cleared between two.
 pub struct QueryName {
     octets: [u8; 256],
+    /// Of each label, and of the root behind the last.
     starts: [u8; 128],
     length: usize,
     labels: usize,
@@ -80,25 +81,23 @@ impl QueryName {
     /// Reads the name that starts `wire`. Compression has no place in a question's name.
     #[inline]
     pub fn read(&mut self, wire: &[u8]) -> Option<()> {
+        let wire = &wire[..wire.len().min(NAME_OCTETS_MAX)];
         let (mut at, mut labels) = (0, 0);
         loop {
             let length = usize::from(*wire.get(at)?);
+            self.starts[labels & 127] = at as u8;
             if length == 0 {
                 break;
             }
-            if length > LABEL_OCTETS_MAX || at + length + 2 > NAME_OCTETS_MAX {
+            if length > LABEL_OCTETS_MAX {
                 return None;
             }
-            self.starts[labels & 127] = at as u8;
             labels += 1;
             at += 1 + length;
         }
-        let name = &wire[..=at];
-        // Lengths are below the letters, so whole labels can be folded at once.
-        for (octet, &sent) in self.octets.iter_mut().zip(name) {
-            *octet = sent.to_ascii_lowercase();
-        }
-        self.length = name.len();
+        // Lengths are below the letters, so a whole name can be folded.
+        fold(&wire[..=at], &mut self.octets);
+        self.length = at + 1;
         self.labels = labels;
         Some(())
     }
@@ -115,10 +114,10 @@ impl QueryName {
         self.labels
     }
 
-    /// Where label `index` starts, counted from the left.
+    /// Where label `index` starts, counted from the left; the root is the last.
     #[inline]
     pub fn start(&self, index: usize) -> usize {
-        if index < self.labels { usize::from(self.starts[index & 127]) } else { self.length - 1 }
+        usize::from(self.starts[index & 127])
     }
 
     /// Label `index` from the left, in wire form.
@@ -136,9 +135,11 @@ impl QueryName {
     /// Where the zone of this apex (wire form, lower case, `labels` labels) starts, if this name is in it.
     #[inline]
     pub fn zone_start(&self, apex: &[u8], labels: usize) -> Option<usize> {
-        let index = self.labels.checked_sub(labels)?;
-        let start = self.start(index);
-        (self.wire()[start..] == *apex).then_some(start)
+        if labels == 0 {
+            return Some(self.length - 1);
+        }
+        let start = self.start(self.labels.checked_sub(labels)?);
+        same(&self.wire()[start..], apex).then_some(start)
     }
 }
 
@@ -162,7 +163,8 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     if opcode != code::OPCODE_QUERY && opcode != code::OPCODE_NOTIFY {
         return rejected(code::NOTIMP, OPCODE | RD | CD);
     }
-    let [questions, answers, authorities, additionals] = [word(4), word(6), word(8), word(10)];
+    let [questions, counts @ ..] = [word(4), word(6), word(8), word(10)];
+    let [answers, authorities, additionals] = counts;
     if questions != 1 || answers > 1 || authorities > 1 || additionals > 2 {
         return rejected(code::FORMERR, RD | CD);
     }
@@ -170,14 +172,33 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     if body.is_empty() {
         return rejected(code::SERVFAIL, OPCODE | RD | CD);
     }
-    match read_body(body, [answers, authorities, additionals], name) {
-        Some(body) => Packet::Question(Question { id, flags, ..body }),
+    match read_body(body, id, flags, counts, name) {
+        Some(packet) => packet,
         None => rejected(code::FORMERR, RD | CD),
     }
 }
 
+/// Copies a name in lower case: sixteen octets at a time, the last sixteen once more.
 #[inline]
-fn read_body<'p>(body: &'p [u8], counts: [u16; 3], name: &mut QueryName) -> Option<Question<'p>> {
+fn fold(name: &[u8], lower: &mut [u8; 256]) {
+    let folded = |octets: &[u8; 16]| octets.map(|octet| octet.to_ascii_lowercase());
+    match name.last_chunk() {
+        Some(last) => {
+            for (lower, octets) in lower.as_chunks_mut().0.iter_mut().zip(name.as_chunks().0) {
+                *lower = folded(octets);
+            }
+            lower[name.len() - last.len()..name.len()].copy_from_slice(&folded(last));
+        }
+        None => {
+            for (lower, octet) in lower.iter_mut().zip(name) {
+                *lower = octet.to_ascii_lowercase();
+            }
+        }
+    }
+}
+
+#[inline]
+fn read_body<'p>(body: &'p [u8], id: u16, flags: u16, counts: [u16; 3], name: &mut QueryName) -> Option<Packet<'p>> {
     name.read(body)?;
     let end = name.wire().len();
     // A packet may end behind the name or behind the type: what is not there is zero.
@@ -187,21 +208,26 @@ fn read_body<'p>(body: &'p [u8], counts: [u16; 3], name: &mut QueryName) -> Opti
         [] => (0, 0, end),
         _ => return None,
     };
-    let mut question =
-        Question { id: 0, flags: 0, name: &body[..name.wire().len()], qtype, qclass, edns: None, has_soa: false };
-    if counts != [0, 0, 0] {
-        read_records(&body[end..], counts, &mut question)?;
-    }
-    Some(question)
+    let records = if counts == [0; 3] { Records::default() } else { read_records(&body[end..], counts)? };
+    let Records { edns, has_soa } = records;
+    Some(Packet::Question(Question { id, flags, name: &body[..name.wire().len()], qtype, qclass, edns, has_soa }))
+}
+
+/// What matters of the records behind a question.
+#[derive(Default)]
+struct Records<'p> {
+    edns: Option<Edns<'p>>,
+    has_soa: bool,
 }
 
 /// Walks the records behind the question. Of several OPT records the last counts; records that
 /// the header promises and the packet lacks are not missed.
-fn read_records<'p>(mut rest: &'p [u8], counts: [u16; 3], question: &mut Question<'p>) -> Option<()> {
+fn read_records(mut rest: &[u8], counts: [u16; 3]) -> Option<Records<'_>> {
+    let mut records = Records::default();
     for (section, count) in counts.into_iter().enumerate() {
         for _ in 0..count {
             if rest.is_empty() {
-                return Some(());
+                return Some(records);
             }
             let record = skip_name(rest)?;
             let (fixed, behind) = record.split_first_chunk::<10>()?;
@@ -209,18 +235,18 @@ fn read_records<'p>(mut rest: &'p [u8], counts: [u16; 3], question: &mut Questio
             let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
             let (data, behind) = behind.split_at_checked(length)?;
             if section == 2 && kind == code::OPT {
-                question.edns = Some(Edns {
+                records.edns = Some(Edns {
                     size_octets: u16::from_be_bytes([fixed[2], fixed[3]]),
                     version: fixed[5],
                     dnssec_ok: fixed[6] & 0x80 != 0,
                     options: well_formed(data)?,
                 });
             }
-            question.has_soa |= section == 1 && kind == code::SOA;
+            records.has_soa |= section == 1 && kind == code::SOA;
             rest = behind;
         }
     }
-    Some(())
+    Some(records)
 }
 
 /// What is behind the owner name of a record.

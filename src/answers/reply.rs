@@ -4,7 +4,7 @@
 //! pointer to it (RFC 1035 section 4.1.4); the target of a SRV is written whole, as RFC 2782 asks.
 //! When a record does not fit, it and all behind it are left out, and TC says so.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
     code,
@@ -25,9 +25,18 @@ pub struct Reply<'o> {
     /// Where the apex of the question's zone starts in the packet.
     zone_start: usize,
     question_end: usize,
-    /// Where the names start that records point at.
-    targets: [u16; TARGETS_KEPT],
+    targets: &'o mut Targets,
     target_count: usize,
+}
+
+/// Where the names start that records point at. Kept by the caller, so that nothing is cleared
+/// between two replies.
+pub struct Targets([u16; TARGETS_KEPT]);
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self([0; TARGETS_KEPT])
+    }
 }
 
 /// Of so many names the place is remembered, as many as fit into the sizes that are common over
@@ -42,7 +51,7 @@ impl<'o> Reply<'o> {
     /// Starts the reply to a question: the header to come, and the question as it was sent.
     /// `limit_octets` is the size that the client takes.
     #[inline]
-    pub fn new(question: &Question<'_>, limit_octets: usize, buffer: &'o mut [u8]) -> Self {
+    pub fn new(question: &Question<'_>, limit_octets: usize, targets: &'o mut Targets, buffer: &'o mut [u8]) -> Self {
         let name_end = HEADER_OCTETS + question.name.len();
         let question_end = name_end + 4;
         let [a, b] = question.qtype.to_be_bytes();
@@ -58,7 +67,7 @@ impl<'o> Reply<'o> {
             counts: [0; 3],
             zone_start: 0,
             question_end,
-            targets: [0; TARGETS_KEPT],
+            targets,
             target_count: 0,
         }
     }
@@ -82,10 +91,8 @@ impl<'o> Reply<'o> {
     #[inline]
     fn write_header(&mut self, id: u16, flags: u16, questions: u16) -> usize {
         let [answers, authorities, additionals] = self.counts;
-        let words = [id, flags, questions, answers, authorities, additionals];
-        for (at, word) in self.buffer.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-            *at = word.to_be_bytes();
-        }
+        let words = [id, flags, questions, answers, authorities, additionals].map(u16::to_be_bytes);
+        self.buffer[..HEADER_OCTETS].copy_from_slice(words.as_flattened());
         self.length
     }
 
@@ -111,26 +118,20 @@ impl<'o> Reply<'o> {
     }
 
     fn put_pointer(&mut self, to: usize) {
-        self.put(&(0xc000 | to as u16).to_be_bytes());
+        self.put(&pointer(to));
     }
 
     #[inline]
     fn put_owner(&mut self, owner: &Owner<'_>) {
-        match owner {
-            Owner::Question => self.put_pointer(HEADER_OCTETS),
-            Owner::Zone => self.put_pointer(self.zone_start),
-            Owner::Target(index, name) => match self.target(*index) {
-                Some(start) => self.put_pointer(start),
-                None => self.put_name(name),
-            },
+        match (self.owner(owner), owner) {
+            (None, Owner::Target(_, name)) => self.put_name(name),
+            (start, _) => self.put_pointer(start.unwrap_or(HEADER_OCTETS)),
         }
     }
 
     /// A name, its end as a pointer where the packet has it.
     fn put_name(&mut self, name: &Composed<'_>) {
-        for labels in name.labels {
-            self.put(labels);
-        }
+        self.put_labels(name);
         match name.end {
             End::Zone => self.put_pointer(self.zone_start),
             End::Name(wire) => self.put_absolute(wire),
@@ -154,9 +155,7 @@ impl<'o> Reply<'o> {
 
     /// A name without any pointer.
     fn put_whole_name(&mut self, name: &Composed<'_>) {
-        for labels in name.labels {
-            self.put(labels);
-        }
+        self.put_labels(name);
         match name.end {
             End::Zone => {
                 let zone = self.zone_start..self.name_end();
@@ -164,6 +163,12 @@ impl<'o> Reply<'o> {
                 self.length += zone.len();
             }
             End::Name(wire) => self.put(wire),
+        }
+    }
+
+    fn put_labels(&mut self, name: &Composed<'_>) {
+        for labels in name.labels.iter().filter(|labels| !labels.is_empty()) {
+            self.put(labels);
         }
     }
 
@@ -201,7 +206,7 @@ impl<'o> Reply<'o> {
     }
 
     fn note_target_at(&mut self, start: u16) {
-        if let Some(target) = self.targets.get_mut(self.target_count) {
+        if let Some(target) = self.targets.0.get_mut(self.target_count) {
             *target = start;
         }
         self.target_count += 1;
@@ -209,11 +214,40 @@ impl<'o> Reply<'o> {
 
     /// Where a pointer finds the name that the `index`-th pointing record holds.
     fn target(&self, index: usize) -> Option<usize> {
-        let start = *self.targets.get(index)?;
+        let start = *self.targets.0.get(index)?;
         (start > 0 && index < self.target_count).then_some(usize::from(start))
     }
 
-    /// The commonest record: 16 or 28 octets of fixed places.
+    /// Where a pointer finds the owner of a record.
+    #[inline]
+    fn owner(&self, owner: &Owner<'_>) -> Option<usize> {
+        match owner {
+            Owner::Question => Some(HEADER_OCTETS),
+            Owner::Zone => Some(self.zone_start),
+            Owner::Target(index, _) => self.target(*index),
+        }
+    }
+
+    /// The commonest record.
+    #[inline]
+    fn push_ipv4(&mut self, section: Section, owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> bool {
+        let end = self.length + 16;
+        if self.flags & question::TC != 0 || end > self.limit {
+            self.flags |= question::TC;
+            return false;
+        }
+        let [a, b, c, d] = ttl_secs.to_be_bytes();
+        let [e, f, g, h] = ip.octets();
+        let [name_high, name_low] = pointer(owner);
+        let (kind, class) = (code::A as u8, code::CLASS_IN as u8);
+        let record = [name_high, name_low, 0, kind, 0, class, a, b, c, d, 0, 4, e, f, g, h];
+        self.buffer[self.length..end].copy_from_slice(&record);
+        self.length = end;
+        self.counts[section as usize] += 1;
+        true
+    }
+
+    /// 16 or 28 octets of fixed places.
     #[inline]
     fn put_address(&mut self, ip: IpAddr, ttl_secs: u32) {
         let [a, b, c, d] = ttl_secs.to_be_bytes();
@@ -229,14 +263,21 @@ impl<'o> Reply<'o> {
         }
     }
 
+    /// The SOA that every negative has: octets of fixed places but for seven.
     fn put_soa(&mut self, serial: u32, minimum_secs: u32) {
-        self.put(b"\x02ns\x03dns");
-        self.put_pointer(self.zone_start);
-        self.put(b"\x0ahostmaster");
-        self.put_pointer(self.zone_start);
-        for number in [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs] {
-            self.put(&number.to_be_bytes());
-        }
+        let mut data = *SOA_DATA;
+        let zone = pointer(self.zone_start);
+        data[7..9].copy_from_slice(&zone);
+        data[20..22].copy_from_slice(&zone);
+        data[22..26].copy_from_slice(&serial.to_be_bytes());
+        data[38..].copy_from_slice(&minimum_secs.to_be_bytes());
+        self.put(&data);
+    }
+
+    /// What stands in front of the name in a SRV.
+    fn put_srv(&mut self, weight: u16, port: u16) {
+        let ([a, b], [c, d]) = (weight.to_be_bytes(), port.to_be_bytes());
+        self.put(&[0, 0, a, b, c, d]);
     }
 
     #[inline]
@@ -258,9 +299,7 @@ impl<'o> Reply<'o> {
             }
             Data::Ptr(name) => reply.put_name(name),
             Data::Srv { weight, port, target } => {
-                reply.put(&[0, 0]);
-                reply.put(&weight.to_be_bytes());
-                reply.put(&port.to_be_bytes());
+                reply.put_srv(*weight, *port);
                 reply.note_target();
                 reply.put_whole_name(target);
             }
@@ -276,9 +315,8 @@ impl<'o> Reply<'o> {
     #[inline]
     fn octets_max(&self, record: &Record<'_>) -> Option<usize> {
         let owner = match &record.owner {
-            Owner::Question | Owner::Zone => 2,
-            Owner::Target(index, _) if self.target(*index).is_some() => 2,
-            Owner::Target(_, name) => self.name_octets(name),
+            Owner::Target(index, name) if self.target(*index).is_none() => self.name_octets(name),
+            _ => 2,
         };
         let (name, rest) = match &record.data {
             Data::Address(IpAddr::V4(_)) => (0, 4),
@@ -296,6 +334,38 @@ impl<'o> Reply<'o> {
 impl Sink for Reply<'_> {
     #[inline]
     fn push(&mut self, section: Section, record: &Record<'_>) -> bool {
+        if let Data::Address(IpAddr::V4(ip)) = record.data
+            && let Some(owner) = self.owner(&record.owner)
+        {
+            return self.push_ipv4(section, owner, ip, record.ttl_secs);
+        }
+        self.push_any(section, record)
+    }
+
+    #[inline]
+    fn set_zone(&mut self, start_in_name: usize) {
+        self.zone_start = HEADER_OCTETS + start_in_name;
+    }
+
+    #[inline]
+    fn mark(&self) -> Mark {
+        Mark { length: self.length, answers: self.counts[0], targets: self.target_count }
+    }
+
+    fn rewind(&mut self, mark: Mark) {
+        self.length = mark.length;
+        self.counts = [mark.answers, 0, 0];
+        self.target_count = mark.targets;
+        self.flags &= !question::TC;
+    }
+
+    fn targets(&self) -> usize {
+        self.target_count
+    }
+}
+
+impl Reply<'_> {
+    fn push_any(&mut self, section: Section, record: &Record<'_>) -> bool {
         if self.flags & question::TC != 0 {
             return false;
         }
@@ -321,27 +391,6 @@ impl Sink for Reply<'_> {
         self.counts[section as usize] += 1;
         true
     }
-
-    #[inline]
-    fn set_zone(&mut self, start_in_name: usize) {
-        self.zone_start = HEADER_OCTETS + start_in_name;
-    }
-
-    #[inline]
-    fn mark(&self) -> Mark {
-        Mark { length: self.length, answers: self.counts[0], targets: self.target_count }
-    }
-
-    fn rewind(&mut self, mark: Mark) {
-        self.length = mark.length;
-        self.counts = [mark.answers, 0, 0];
-        self.target_count = mark.targets;
-        self.flags &= !question::TC;
-    }
-
-    fn targets(&self) -> usize {
-        self.target_count
-    }
 }
 
 /// Writes the bare header of a packet that is turned away.
@@ -362,6 +411,10 @@ fn echoed_octets(options: &[u8]) -> usize {
     echoed.map(|(_, data)| 4 + data.len()).sum()
 }
 
+fn pointer(to: usize) -> [u8; 2] {
+    (0xc000 | to as u16).to_be_bytes()
+}
+
 fn is_whole_labels(mut wire: &[u8]) -> bool {
     while let Some((&length, rest)) = wire.split_first() {
         match rest.get(usize::from(length)..) {
@@ -375,6 +428,9 @@ fn is_whole_labels(mut wire: &[u8]) -> bool {
 const FIXED_OCTETS: usize = 10;
 /// `ns.dns` and `hostmaster` with a pointer each, and five numbers.
 const SOA_OCTETS: usize = 9 + 13 + 20;
+/// Without the pointers, the serial and the minimum; between these: refresh, retry, expire.
+const SOA_DATA: &[u8; SOA_OCTETS] =
+    b"\x02ns\x03dns\0\0\x0ahostmaster\0\0\0\0\0\0\x00\x00\x1c\x20\x00\x00\x07\x08\x00\x01\x51\x80\0\0\0\0";
 /// The numbers of every SOA (behaviour A2).
 pub const SOA_REFRESH_SECS: u32 = 7200;
 /// See [`SOA_REFRESH_SECS`].

@@ -60,11 +60,22 @@ fn cluster_ips<S: Sink>(
     let ips = &service.cluster_ips;
     match ask.qtype {
         code::A | code::AAAA => {
-            let of_family = ips.iter().copied().filter(|ip| ip.is_ipv4() == (ask.qtype == code::A));
-            let count = of_family.clone().count();
+            let is_asked = |ip: &IpAddr| ip.is_ipv4() == (ask.qtype == code::A);
+            // What most services have needs no counting and turning.
+            if let [ip] = **ips {
+                if !is_asked(&ip) {
+                    return Found::NoData;
+                }
+                ask.push_address(ip, out.sink);
+                return Found::Records;
+            }
+            let of_family = || ips.iter().filter(|ip| is_asked(ip));
+            let count = of_family().count();
             let turn = ask.start_of(count);
-            let turned = of_family.clone().skip(turn).chain(of_family.take(turn));
-            for ip in turned {
+            for &ip in of_family().skip(turn) {
+                ask.push_address(ip, out.sink);
+            }
+            for &ip in of_family().take(turn) {
                 ask.push_address(ip, out.sink);
             }
             if count == 0 { Found::NoData } else { Found::Records }
@@ -85,7 +96,7 @@ fn cluster_ips<S: Sink>(
                 return Found::NoData;
             }
             for &ip in ips {
-                ask.push_additional(Owner::Target(index, target), ip, out.sink);
+                ask.push_additional(Owner::Target(index, &target), ip, out.sink);
             }
             Found::Records
         }
@@ -99,7 +110,7 @@ fn topology_zone<S: Sink>(service: &Service, zone: &[u8], prefer: bool, ask: &As
     let groups = match service.by_zone.iter().find(|(text, _)| is(text)) {
         Some((_, groups)) => groups,
         None if prefer => &service.endpoints,
-        None if ask.known.endpoints => return Found::NoData,
+        None if ask.known().endpoints => return Found::NoData,
         None => return Found::Unknown,
     };
     Selection { service, groups, filter: PortFilter::ANY, host: None }.answer(ask, out)
@@ -159,7 +170,7 @@ impl<'s> Selection<'s> {
             _ if self.exists() => return Found::NoData,
             _ => {}
         }
-        if ask.known.endpoints { Found::Miss } else { Found::Unknown }
+        if ask.known().endpoints { Found::Miss } else { Found::Unknown }
     }
 
     fn groups(&self) -> impl Iterator<Item = &'s Group> + Clone + use<'s> {
@@ -168,7 +179,9 @@ impl<'s> Selection<'s> {
     }
 
     fn exists(&self) -> bool {
-        self.groups().any(|group| self.hosts(group).next().is_some() || self.alias(group).is_some())
+        // There are no empty groups.
+        let any = |group| self.host.is_none() || self.hosts(group).next().is_some() || self.alias(group).is_some();
+        self.groups().any(any)
     }
 
     fn hosts(&self, group: &'s Group) -> impl Iterator<Item = Host<'s>> + use<'s> {
@@ -200,11 +213,14 @@ impl<'s> Selection<'s> {
             let repeated = |ip| position > 0 && self.groups().take(position).any(|earlier| earlier.has(ip));
             let list = Family::of(group, ask.qtype);
             let place = |place: usize| place.saturating_sub(before).min(list.len());
-            for index in place(places.start)..place(places.end) {
-                let ip = list.get(index);
-                if !repeated(ip) && !ask.push_address(ip, out.sink) {
-                    return false;
-                }
+            let places = place(places.start)..place(places.end);
+            let mut push = |ip: IpAddr| repeated(ip) || ask.push_address(ip, out.sink);
+            let room = match list {
+                Family::V4(list) => list[places].iter().all(|&ip| push(ip.into())),
+                Family::V6(list) => list[places].iter().all(|&ip| push(ip.into())),
+            };
+            if !room {
+                return false;
             }
             before += list.len();
         }
@@ -242,11 +258,12 @@ impl<'s> Selection<'s> {
         });
         let mut index = first;
         let _ = self.each_srv(|earlier, host, _, first_of_host| {
-            let owner = Owner::Target(index, target(host));
             index += 1;
             if !first_of_host {
                 return ControlFlow::Continue(());
             }
+            let target = target(host);
+            let owner = Owner::Target(index - 1, &target);
             for &ip in host.addresses {
                 let repeated =
                     named_earlier(self.groups().take(earlier), host, |other, _| other.addresses.contains(&ip));
@@ -332,13 +349,6 @@ impl<'g> Family<'g> {
         match self {
             Self::V4(list) => list.len(),
             Self::V6(list) => list.len(),
-        }
-    }
-
-    fn get(&self, index: usize) -> IpAddr {
-        match self {
-            Self::V4(list) => list[index].into(),
-            Self::V6(list) => list[index].into(),
         }
     }
 }

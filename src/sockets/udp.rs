@@ -78,7 +78,8 @@ impl Worker {
             }
             let Some(space) = outbox.reply_space() else { continue };
             let asked = Asked { client: packet.path.client(), transport: Transport::Udp, listener: self.listener };
-            let answered = catch_unwind(AssertUnwindSafe(|| self.responder.answer(packet.bytes, &asked, memory, space)));
+            let answered =
+                catch_unwind(AssertUnwindSafe(|| self.responder.answer(packet.bytes, &asked, memory, space)));
             let outcome = answered.unwrap_or_else(|_| {
                 // The panic hook has logged it, where it happened.
                 self.cells.panics.add(1);
