@@ -1,6 +1,6 @@
 //! From a question to its records: the decision table of behaviour B2.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
     code, nameserver,
@@ -309,6 +309,12 @@ impl<'a> Ask<'a> {
     #[inline]
     pub(super) fn push_address<S: Sink>(&self, ip: IpAddr, sink: &mut S) -> bool {
         sink.push(Section::Answer, &self.record(self.owner, Data::Address(ip)))
+    }
+
+    /// IPv4 addresses of the name that was asked for.
+    #[inline]
+    pub(super) fn push_ipv4s<S: Sink>(&self, ips: &[Ipv4Addr], sink: &mut S) -> bool {
+        sink.push_ipv4s(self.owner, self.view.options.ttl_secs, ips)
     }
 
     pub(super) fn push_srv<S: Sink>(&self, weight: u16, port: u16, target: Composed<'_>, sink: &mut S) -> bool {

@@ -74,7 +74,7 @@ impl<'o> Reply<'o> {
 
     /// Finishes the reply and says how long it is.
     #[inline]
-    pub fn finish(mut self, question: &Question<'_>, flags: u16, rcode: u16) -> usize {
+    pub fn finish(&mut self, question: &Question<'_>, flags: u16, rcode: u16) -> usize {
         if let Some(edns) = question.edns {
             self.push_opt(edns.size_octets, u16::from(edns.dnssec_ok) << 15, rcode, edns.options);
         }
@@ -82,7 +82,7 @@ impl<'o> Reply<'o> {
     }
 
     /// "EDNS version other than 0: BADVERS, OPT version 0 size 0, empty sections" (behaviour B3).
-    pub fn finish_bad_version(mut self, question: &Question<'_>) -> usize {
+    pub fn finish_bad_version(&mut self, question: &Question<'_>) -> usize {
         self.length = HEADER_OCTETS;
         self.push_opt(0, 0, code::BADVERS, &[]);
         self.write_header(question.id, self.flags, 0)
@@ -236,12 +236,7 @@ impl<'o> Reply<'o> {
             self.flags |= question::TC;
             return false;
         }
-        let [a, b, c, d] = ttl_secs.to_be_bytes();
-        let [e, f, g, h] = ip.octets();
-        let [name_high, name_low] = pointer(owner);
-        let (kind, class) = (code::A as u8, code::CLASS_IN as u8);
-        let record = [name_high, name_low, 0, kind, 0, class, a, b, c, d, 0, 4, e, f, g, h];
-        self.buffer[self.length..end].copy_from_slice(&record);
+        self.buffer[self.length..end].copy_from_slice(&ipv4_record(owner, ip, ttl_secs));
         self.length = end;
         self.counts[section as usize] += 1;
         true
@@ -342,6 +337,22 @@ impl Sink for Reply<'_> {
         self.push_any(section, record)
     }
 
+    fn push_ipv4s(&mut self, owner: Owner<'_>, ttl_secs: u32, ips: &[Ipv4Addr]) -> bool {
+        let Some(owner) = self.owner(&owner) else { return false };
+        let room = if self.flags & question::TC == 0 { self.limit.saturating_sub(self.length) / 16 } else { 0 };
+        let count = ips.len().min(room);
+        let end = self.length + 16 * count;
+        for (place, &ip) in self.buffer[self.length..end].as_chunks_mut().0.iter_mut().zip(ips) {
+            *place = ipv4_record(owner, ip, ttl_secs);
+        }
+        self.length = end;
+        self.counts[Section::Answer as usize] += count as u16;
+        if count < ips.len() {
+            self.flags |= question::TC;
+        }
+        count == ips.len()
+    }
+
     #[inline]
     fn set_zone(&mut self, start_in_name: usize) {
         self.zone_start = HEADER_OCTETS + start_in_name;
@@ -409,6 +420,15 @@ pub fn is_echoed(option: u16) -> bool {
 fn echoed_octets(options: &[u8]) -> usize {
     let echoed = question::Options(options).flatten().filter(|(number, _)| is_echoed(*number));
     echoed.map(|(_, data)| 4 + data.len()).sum()
+}
+
+/// An A record, whose octets all have fixed places.
+#[inline]
+fn ipv4_record(owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
+    let [name_high, name_low] = pointer(owner);
+    let [a, b, c, d] = ttl_secs.to_be_bytes();
+    let [e, f, g, h] = ip.octets();
+    [name_high, name_low, 0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]
 }
 
 fn pointer(to: usize) -> [u8; 2] {

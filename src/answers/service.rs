@@ -210,14 +210,16 @@ impl<'s> Selection<'s> {
     fn push_some<S: Sink>(&self, places: Range<usize>, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
         let mut before = 0;
         for (position, group) in self.groups().enumerate() {
-            let repeated = |ip| position > 0 && self.groups().take(position).any(|earlier| earlier.has(ip));
+            let repeated = |ip| self.groups().take(position).any(|earlier| earlier.has(ip));
             let list = Family::of(group, ask.qtype);
             let place = |place: usize| place.saturating_sub(before).min(list.len());
             let places = place(places.start)..place(places.end);
-            let mut push = |ip: IpAddr| repeated(ip) || ask.push_address(ip, out.sink);
+            let push = |ip: IpAddr, sink: &mut S| repeated(ip) || ask.push_address(ip, sink);
             let room = match list {
-                Family::V4(list) => list[places].iter().all(|&ip| push(ip.into())),
-                Family::V6(list) => list[places].iter().all(|&ip| push(ip.into())),
+                // Nothing stands in front of the first group, which most services have alone.
+                Family::V4(list) if position == 0 => ask.push_ipv4s(&list[places], out.sink),
+                Family::V4(list) => list[places].iter().all(|&ip| push(ip.into(), out.sink)),
+                Family::V6(list) => list[places].iter().all(|&ip| push(ip.into(), out.sink)),
             };
             if !room {
                 return false;

@@ -4,7 +4,7 @@
 //! it into a packet, the general path turns it into hickory's types, a listing prints it. So there
 //! is one piece of code that knows which records a name has.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::code;
 
@@ -98,6 +98,11 @@ pub trait Sink {
 
     /// Takes a record. Says whether it may go on: false once a record did not fit.
     fn push(&mut self, section: Section, record: &Record<'_>) -> bool;
+
+    /// Takes the A records of one owner, as if they came one by one.
+    fn push_ipv4s(&mut self, owner: Owner<'_>, ttl_secs: u32, ips: &[Ipv4Addr]) -> bool {
+        ips.iter().all(|&ip| self.push(Section::Answer, &Record { owner, ttl_secs, data: Data::Address(ip.into()) }))
+    }
 
     /// A place to [`rewind`](Self::rewind) to.
     fn mark(&self) -> Mark;
