@@ -31,14 +31,12 @@ fn answers(criterion: &mut Criterion) {
         });
     });
     group.bench_function("mix", |bencher| {
-        let mut ask = asking(&responder, &mixed);
-        bencher.iter(|| ask());
+        bencher.iter(asking(&responder, &mixed));
     });
     for (label, kind) in Kind::ALL {
         let packets = support::packets(cluster, kind, QUESTIONS);
         group.bench_function(label, |bencher| {
-            let mut ask = asking(&responder, &packets);
-            bencher.iter(|| ask());
+            bencher.iter(asking(&responder, &packets));
         });
     }
     group.finish();
@@ -53,7 +51,7 @@ fn asking<'a>(responder: &'a Responder, packets: &'a [Vec<u8>]) -> impl FnMut() 
     }
 }
 
-fn in_turn(packets: &[Vec<u8>]) -> impl FnMut() -> &[u8] {
+fn in_turn<'p>(packets: &'p [Vec<u8>]) -> impl FnMut() -> &'p [u8] {
     let mut index = 0;
     move || {
         index = (index + 1) % packets.len();

@@ -14,10 +14,10 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("cache", LOOKUP),
     ("forward", LOOKUP),
     ("respond", &["objects", "records", "answers", "search", "cache", "forward"]),
-    ("sockets", &["answers", "respond", "observe"]),
-    // These look on from beside: nothing on the path of a query knows them, but the counters.
+    ("sockets", &["answers", "respond"]),
+    // These look on from beside: nothing on the path of a query knows them.
     ("config", &["objects", "records"]),
-    ("observe", &["answers", "respond"]),
+    ("observe", &["objects", "records", "answers", "respond"]),
     ("admin", &["objects", "records", "answers", "search", "cache", "forward", "respond", "observe", "config"]),
     ("app", EVERYTHING),
     ("cli", EVERYTHING),

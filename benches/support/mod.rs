@@ -88,7 +88,7 @@ impl Cluster {
 
     /// The endpoints of a Service; the first of them is another in each round.
     pub(crate) fn slice(self, index: usize, round: usize) -> Object {
-        let first = 1 << 20 | index * self.endpoints;
+        let first = (1 << 20) + index * self.endpoints;
         let others = (1..self.endpoints).map(|number| endpoint(first + number, None));
         let ready = (0..self.endpoints.min(1)).map(|_| endpoint(first ^ (round % 2) << 23, None)).chain(others);
         slice(&format!("svc-{index}"), index, ready.collect())

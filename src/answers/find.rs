@@ -1,6 +1,6 @@
 //! From a question to its records: the decision table of behaviour B2.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::{
     code, nameserver,
@@ -8,7 +8,7 @@ use super::{
     question::QueryName,
     reverse,
     service::{self, SVC},
-    sink::{Composed, Data, Mark, Owner, Record, Section, Sink},
+    sink::{Addresses, Composed, Data, Mark, Owner, Record, Section, Sink},
 };
 use crate::{
     objects::Known,
@@ -51,7 +51,7 @@ pub struct Ask<'a> {
     pub qtype: u16,
     /// Which address comes first where there are several, as a part of the whole list in 2^32nds.
     pub turn: u32,
-    /// What the tables are complete about.
+    /// What the tables were complete about before the look-up.
     complete: Complete,
     /// Whose records they are: the question's, or those of the name that a chain has come to.
     owner: Owner<'a>,
@@ -293,6 +293,8 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// What the tables were complete about before the look-up. Asked after it, they might have
+    /// become so without what was missed.
     pub(super) fn known(&self) -> Known {
         self.complete.known()
     }
@@ -308,13 +310,19 @@ impl<'a> Ask<'a> {
     /// An address of the name that was asked for.
     #[inline]
     pub(super) fn push_address<S: Sink>(&self, ip: IpAddr, sink: &mut S) -> bool {
-        sink.push(Section::Answer, &self.record(self.owner, Data::Address(ip)))
+        match ip {
+            IpAddr::V4(ip) => self.push_addresses(Addresses::V4(&[ip]), sink),
+            IpAddr::V6(ip) => self.push_addresses(Addresses::V6(&[ip]), sink),
+        }
     }
 
-    /// IPv4 addresses of the name that was asked for.
-    #[inline]
-    pub(super) fn push_ipv4s<S: Sink>(&self, ips: &[Ipv4Addr], sink: &mut S) -> bool {
-        sink.push_ipv4s(self.owner, self.view.options.ttl_secs, ips)
+    /// Addresses of the name that was asked for.
+    #[inline(always)]
+    pub(super) fn push_addresses<S: Sink>(&self, addresses: Addresses<'_>, sink: &mut S) -> bool {
+        match self.owner {
+            Owner::Question => sink.push_addresses(addresses, self.view.options.ttl_secs),
+            owner => addresses.iter().all(|ip| sink.push(Section::Answer, &self.record(owner, Data::Address(ip)))),
+        }
     }
 
     pub(super) fn push_srv<S: Sink>(&self, weight: u16, port: u16, target: Composed<'_>, sink: &mut S) -> bool {

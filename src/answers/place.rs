@@ -4,7 +4,7 @@
 //! and what stands in front of it.
 
 use super::question::QueryName;
-use crate::records::zone::Zone;
+use crate::records::{endpoints::Port, zone::Zone};
 
 /// What a name means by its shape. Labels are in wire form and lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +71,16 @@ impl PortFilter<'_> {
     /// Every port.
     pub const ANY: PortFilter<'static> = PortFilter { port: &[], protocol: &[] };
 
-    /// Whether a port of this name and protocol is meant.
-    pub fn matches(&self, name: &str, protocol: &str) -> bool {
-        (self.port.is_empty() || self.port.eq_ignore_ascii_case(name.as_bytes()))
-            && (self.protocol.is_empty() || self.protocol.eq_ignore_ascii_case(protocol.as_bytes()))
+    /// Whether every port is meant.
+    #[inline]
+    pub fn is_any(&self) -> bool {
+        self.port.is_empty() && self.protocol.is_empty()
+    }
+
+    /// Whether a port is meant. Both sides are in lower case.
+    pub fn matches(&self, port: &Port) -> bool {
+        (self.port.is_empty() || *self.port == *port.name.as_bytes())
+            && (self.protocol.is_empty() || *self.protocol == *port.protocol.as_bytes())
     }
 }
 

@@ -181,7 +181,11 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
 /// Copies a name in lower case: sixteen octets at a time, the last sixteen once more.
 #[inline]
 fn fold(name: &[u8], lower: &mut [u8; 256]) {
-    let folded = |octets: &[u8; 16]| octets.map(|octet| octet.to_ascii_lowercase());
+    let folded = |octets: &[u8; 16]| {
+        let mut folded = *octets;
+        folded.iter_mut().for_each(|octet| *octet = octet.to_ascii_lowercase());
+        folded
+    };
     match name.last_chunk() {
         Some(last) => {
             for (lower, octets) in lower.as_chunks_mut().0.iter_mut().zip(name.as_chunks().0) {

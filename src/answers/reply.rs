@@ -4,12 +4,12 @@
 //! pointer to it (RFC 1035 section 4.1.4); the target of a SRV is written whole, as RFC 2782 asks.
 //! When a record does not fit, it and all behind it are left out, and TC says so.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     code,
     question::{self, HEADER_OCTETS, Question, Rejection},
-    sink::{Composed, Data, End, Mark, Owner, Record, Section, Sink},
+    sink::{Addresses, Composed, Data, End, Mark, Owner, Record, Section, Sink},
 };
 use crate::records::name::NAME_OCTETS_MAX;
 
@@ -17,8 +17,10 @@ use crate::records::name::NAME_OCTETS_MAX;
 pub struct Reply<'o> {
     buffer: &'o mut [u8],
     length: usize,
-    /// Records may reach up to here; what is behind is for the OPT record.
+    /// Records may reach up to here; what is behind is for the OPT record. 0 once one did not fit.
     limit: usize,
+    /// What `limit` was at first.
+    limit_octets: usize,
     flags: u16,
     /// Of answer, authority and additional.
     counts: [u16; 3],
@@ -59,9 +61,11 @@ impl<'o> Reply<'o> {
         buffer[HEADER_OCTETS..name_end].copy_from_slice(question.name);
         buffer[name_end..question_end].copy_from_slice(&[a, b, c, d]);
         let opt = question.edns.map_or(0, |edns| OPT_OCTETS + echoed_octets(edns.options));
+        let limit_octets = limit_octets.min(buffer.len()).saturating_sub(opt).max(1);
         Self {
             length: question_end,
-            limit: limit_octets.min(buffer.len()).saturating_sub(opt),
+            limit: limit_octets,
+            limit_octets,
             buffer,
             flags: question.reply_flags(),
             counts: [0; 3],
@@ -90,8 +94,9 @@ impl<'o> Reply<'o> {
 
     #[inline]
     fn write_header(&mut self, id: u16, flags: u16, questions: u16) -> usize {
+        let truncated = if self.is_full() { question::TC } else { 0 };
         let [answers, authorities, additionals] = self.counts;
-        let words = [id, flags, questions, answers, authorities, additionals].map(u16::to_be_bytes);
+        let words = [id, flags | truncated, questions, answers, authorities, additionals].map(u16::to_be_bytes);
         self.buffer[..HEADER_OCTETS].copy_from_slice(words.as_flattened());
         self.length
     }
@@ -111,6 +116,41 @@ impl<'o> Reply<'o> {
         self.counts[2] += 1;
     }
 
+    /// A record that is written already.
+    #[inline]
+    fn push_whole<const OCTETS: usize>(&mut self, section: Section, record: &[u8; OCTETS]) -> bool {
+        let end = self.length + OCTETS;
+        let room = self.buffer[self.length..].first_chunk_mut().filter(|_| end <= self.limit);
+        let Some(room) = room else {
+            self.limit = 0;
+            return false;
+        };
+        *room = *record;
+        self.length = end;
+        self.counts[section as usize] += 1;
+        true
+    }
+
+    /// As many as fit of several records of the answer that are written already.
+    fn push_all_whole<const OCTETS: usize>(&mut self, records: impl ExactSizeIterator<Item = [u8; OCTETS]>) -> bool {
+        let (count, room) = (records.len(), self.limit.saturating_sub(self.length) / OCTETS);
+        let fitting = count.min(room);
+        let end = self.length + fitting * OCTETS;
+        for (place, record) in self.buffer[self.length..end].as_chunks_mut().0.iter_mut().zip(records) {
+            *place = record;
+        }
+        self.length = end;
+        self.counts[Section::Answer as usize] += fitting as u16;
+        if fitting < count {
+            self.limit = 0;
+        }
+        fitting == count
+    }
+
+    fn is_full(&self) -> bool {
+        self.limit < self.limit_octets
+    }
+
     #[inline]
     fn put(&mut self, octets: &[u8]) {
         self.buffer[self.length..self.length + octets.len()].copy_from_slice(octets);
@@ -126,6 +166,16 @@ impl<'o> Reply<'o> {
         match (self.owner(owner), owner) {
             (None, Owner::Target(_, name)) => self.put_name(name),
             (start, _) => self.put_pointer(start.unwrap_or(HEADER_OCTETS)),
+        }
+    }
+
+    /// Where a pointer finds the owner of a record.
+    #[inline]
+    fn owner(&self, owner: &Owner<'_>) -> Option<usize> {
+        match owner {
+            Owner::Question => Some(HEADER_OCTETS),
+            Owner::Zone => Some(self.zone_start),
+            Owner::Target(index, _) => self.target(*index),
         }
     }
 
@@ -218,83 +268,28 @@ impl<'o> Reply<'o> {
         (start > 0 && index < self.target_count).then_some(usize::from(start))
     }
 
-    /// Where a pointer finds the owner of a record.
-    #[inline]
-    fn owner(&self, owner: &Owner<'_>) -> Option<usize> {
-        match owner {
-            Owner::Question => Some(HEADER_OCTETS),
-            Owner::Zone => Some(self.zone_start),
-            Owner::Target(index, _) => self.target(*index),
-        }
-    }
-
-    /// The commonest record.
-    #[inline]
-    fn push_ipv4(&mut self, section: Section, owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> bool {
-        let end = self.length + 16;
-        if self.flags & question::TC != 0 || end > self.limit {
-            self.flags |= question::TC;
-            return false;
-        }
-        self.buffer[self.length..end].copy_from_slice(&ipv4_record(owner, ip, ttl_secs));
-        self.length = end;
-        self.counts[section as usize] += 1;
-        true
-    }
-
-    /// 16 or 28 octets of fixed places.
-    #[inline]
-    fn put_address(&mut self, ip: IpAddr, ttl_secs: u32) {
-        let [a, b, c, d] = ttl_secs.to_be_bytes();
-        match ip {
-            IpAddr::V4(ip) => {
-                let [e, f, g, h] = ip.octets();
-                self.put(&[0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]);
-            }
-            IpAddr::V6(ip) => {
-                self.put(&[0, code::AAAA as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 16]);
-                self.put(&ip.octets());
-            }
-        }
-    }
-
-    /// The SOA that every negative has: octets of fixed places but for seven.
     fn put_soa(&mut self, serial: u32, minimum_secs: u32) {
+        let [high, low] = pointer(self.zone_start);
         let mut data = *SOA_DATA;
-        let zone = pointer(self.zone_start);
-        data[7..9].copy_from_slice(&zone);
-        data[20..22].copy_from_slice(&zone);
-        data[22..26].copy_from_slice(&serial.to_be_bytes());
-        data[38..].copy_from_slice(&minimum_secs.to_be_bytes());
+        [data[7], data[8], data[20], data[21]] = [high, low, high, low];
+        let numbers = [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs].map(u32::to_be_bytes);
+        data[22..].copy_from_slice(numbers.as_flattened());
         self.put(&data);
     }
 
-    /// What stands in front of the name in a SRV.
-    fn put_srv(&mut self, weight: u16, port: u16) {
-        let ([a, b], [c, d]) = (weight.to_be_bytes(), port.to_be_bytes());
-        self.put(&[0, 0, a, b, c, d]);
-    }
-
-    #[inline]
     fn write(&mut self, record: &Record<'_>) {
         self.put_owner(&record.owner);
-        if let Data::Address(ip) = record.data {
-            return self.put_address(ip, record.ttl_secs);
-        }
-        self.write_other(record);
-    }
-
-    fn write_other(&mut self, record: &Record<'_>) {
         self.put_fixed(record.data.code(), record.ttl_secs);
         self.put_data(|reply| match &record.data {
-            Data::Address(_) => {}
+            Data::Address(IpAddr::V4(ip)) => reply.put(&ip.octets()),
+            Data::Address(IpAddr::V6(ip)) => reply.put(&ip.octets()),
             Data::Cname(name) | Data::Ns(name) => {
                 reply.note_target();
                 reply.put_name(name);
             }
             Data::Ptr(name) => reply.put_name(name),
             Data::Srv { weight, port, target } => {
-                reply.put_srv(*weight, *port);
+                reply.put([[0; 2], weight.to_be_bytes(), port.to_be_bytes()].as_flattened());
                 reply.note_target();
                 reply.put_whole_name(target);
             }
@@ -319,7 +314,7 @@ impl<'o> Reply<'o> {
             Data::Cname(name) | Data::Ns(name) | Data::Ptr(name) => (self.name_octets(name), 0),
             Data::Srv { target, .. } => (self.name_octets(target), 6),
             Data::Txt(text) => (0, 1 + text.len()),
-            Data::Soa { .. } => (0, SOA_OCTETS),
+            Data::Soa { .. } => (0, SOA_DATA.len()),
         };
         let legal = owner.max(name) <= NAME_OCTETS_MAX;
         legal.then_some(owner + FIXED_OCTETS + name + rest)
@@ -332,30 +327,62 @@ impl Sink for Reply<'_> {
         if let Data::Address(IpAddr::V4(ip)) = record.data
             && let Some(owner) = self.owner(&record.owner)
         {
-            return self.push_ipv4(section, owner, ip, record.ttl_secs);
+            return self.push_whole(section, &whole_a(owner, ip, record.ttl_secs));
         }
-        self.push_any(section, record)
-    }
-
-    fn push_ipv4s(&mut self, owner: Owner<'_>, ttl_secs: u32, ips: &[Ipv4Addr]) -> bool {
-        let Some(owner) = self.owner(&owner) else { return false };
-        let room = if self.flags & question::TC == 0 { self.limit.saturating_sub(self.length) / 16 } else { 0 };
-        let count = ips.len().min(room);
-        let end = self.length + 16 * count;
-        for (place, &ip) in self.buffer[self.length..end].as_chunks_mut().0.iter_mut().zip(ips) {
-            *place = ipv4_record(owner, ip, ttl_secs);
+        if self.is_full() {
+            return false;
         }
-        self.length = end;
-        self.counts[Section::Answer as usize] += count as u16;
-        if count < ips.len() {
-            self.flags |= question::TC;
+        let Some(octets_max) = self.octets_max(record) else {
+            if record.data.points() {
+                self.note_target_at(0);
+            }
+            return true;
+        };
+        let start = self.length;
+        if start + octets_max > self.buffer.len() {
+            self.limit = 0;
+            return false;
         }
-        count == ips.len()
+        let targets = self.target_count;
+        self.write(record);
+        if self.length > self.limit {
+            self.length = start;
+            self.target_count = targets;
+            self.limit = 0;
+            return false;
+        }
+        self.counts[section as usize] += 1;
+        true
     }
 
     #[inline]
     fn set_zone(&mut self, start_in_name: usize) {
         self.zone_start = HEADER_OCTETS + start_in_name;
+    }
+
+    #[inline]
+    fn push_addresses(&mut self, addresses: Addresses<'_>, ttl_secs: u32) -> bool {
+        match addresses {
+            Addresses::V4(&[ip]) => self.push_whole(Section::Answer, &whole_a(HEADER_OCTETS, ip, ttl_secs)),
+            Addresses::V4(list) => self.push_all_whole(list.iter().map(|&ip| whole_a(HEADER_OCTETS, ip, ttl_secs))),
+            Addresses::V6(list) => self.push_all_whole(list.iter().map(|&ip| whole_aaaa(ip, ttl_secs))),
+        }
+    }
+
+    #[inline]
+    fn push_negative(&mut self, soa: &Record<'_>) -> bool {
+        let octets = 2 + FIXED_OCTETS + SOA_DATA.len();
+        let Data::Soa { serial, minimum_secs } = soa.data else { return self.push(Section::Authority, soa) };
+        if self.length + octets > self.limit {
+            self.limit = 0;
+            return false;
+        }
+        self.put_pointer(self.zone_start);
+        self.put_fixed(code::SOA, soa.ttl_secs);
+        self.put(&(SOA_DATA.len() as u16).to_be_bytes());
+        self.put_soa(serial, minimum_secs);
+        self.counts[1] += 1;
+        true
     }
 
     #[inline]
@@ -367,7 +394,7 @@ impl Sink for Reply<'_> {
         self.length = mark.length;
         self.counts = [mark.answers, 0, 0];
         self.target_count = mark.targets;
-        self.flags &= !question::TC;
+        self.limit = self.limit_octets;
     }
 
     fn targets(&self) -> usize {
@@ -375,33 +402,26 @@ impl Sink for Reply<'_> {
     }
 }
 
-impl Reply<'_> {
-    fn push_any(&mut self, section: Section, record: &Record<'_>) -> bool {
-        if self.flags & question::TC != 0 {
-            return false;
-        }
-        let Some(octets_max) = self.octets_max(record) else {
-            if record.data.points() {
-                self.note_target_at(0);
-            }
-            return true;
-        };
-        let start = self.length;
-        if start + octets_max > self.buffer.len() {
-            self.flags |= question::TC;
-            return false;
-        }
-        let targets = self.target_count;
-        self.write(record);
-        if self.length > self.limit {
-            self.length = start;
-            self.target_count = targets;
-            self.flags |= question::TC;
-            return false;
-        }
-        self.counts[section as usize] += 1;
-        true
-    }
+fn pointer(to: usize) -> [u8; 2] {
+    (0xc000 | to as u16).to_be_bytes()
+}
+
+/// An A record with a pointer to its owner.
+#[inline]
+fn whole_a(owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
+    let ([high, low], [a, b, c, d], [e, f, g, h]) = (pointer(owner), ttl_secs.to_be_bytes(), ip.octets());
+    [high, low, 0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]
+}
+
+/// An AAAA record whose owner is the question.
+#[inline]
+fn whole_aaaa(ip: Ipv6Addr, ttl_secs: u32) -> [u8; 28] {
+    let [a, b, c, d] = ttl_secs.to_be_bytes();
+    let mut whole = [0; 28];
+    let front = [0xc0, HEADER_OCTETS as u8, 0, code::AAAA as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 16];
+    whole[..12].copy_from_slice(&front);
+    whole[12..].copy_from_slice(&ip.octets());
+    whole
 }
 
 /// Writes the bare header of a packet that is turned away.
@@ -422,19 +442,6 @@ fn echoed_octets(options: &[u8]) -> usize {
     echoed.map(|(_, data)| 4 + data.len()).sum()
 }
 
-/// An A record, whose octets all have fixed places.
-#[inline]
-fn ipv4_record(owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
-    let [name_high, name_low] = pointer(owner);
-    let [a, b, c, d] = ttl_secs.to_be_bytes();
-    let [e, f, g, h] = ip.octets();
-    [name_high, name_low, 0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]
-}
-
-fn pointer(to: usize) -> [u8; 2] {
-    (0xc000 | to as u16).to_be_bytes()
-}
-
 fn is_whole_labels(mut wire: &[u8]) -> bool {
     while let Some((&length, rest)) = wire.split_first() {
         match rest.get(usize::from(length)..) {
@@ -447,10 +454,7 @@ fn is_whole_labels(mut wire: &[u8]) -> bool {
 
 const FIXED_OCTETS: usize = 10;
 /// `ns.dns` and `hostmaster` with a pointer each, and five numbers.
-const SOA_OCTETS: usize = 9 + 13 + 20;
-/// Without the pointers, the serial and the minimum; between these: refresh, retry, expire.
-const SOA_DATA: &[u8; SOA_OCTETS] =
-    b"\x02ns\x03dns\0\0\x0ahostmaster\0\0\0\0\0\0\x00\x00\x1c\x20\x00\x00\x07\x08\x00\x01\x51\x80\0\0\0\0";
+const SOA_DATA: &[u8; 42] = b"\x02ns\x03dns\0\0\x0ahostmaster\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// The numbers of every SOA (behaviour A2).
 pub const SOA_REFRESH_SECS: u32 = 7200;
 /// See [`SOA_REFRESH_SECS`].

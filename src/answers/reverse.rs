@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn dashes_stand_for_dots_or_colons() {
         let is = |label: &str, address: &str| {
-            assert_eq!(dashed(label.as_bytes()), Some(address.parse().unwrap()), "{label}")
+            assert_eq!(dashed(label.as_bytes()), Some(address.parse().unwrap()), "{label}");
         };
         is("10-244-1-11", "10.244.1.11");
         is("fd00-244-2--40", "fd00:244:2::40");

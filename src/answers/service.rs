@@ -4,7 +4,7 @@
 //! ExternalName.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::IpAddr,
     ops::{ControlFlow, Range},
 };
 
@@ -12,7 +12,7 @@ use super::{
     code,
     find::{Ask, Found, Out},
     place::{Front, PortFilter},
-    sink::{Composed, Owner, Sink},
+    sink::{Addresses, Composed, Owner, Sink},
 };
 use crate::records::{
     endpoints::{Group, Host, Port},
@@ -54,14 +54,13 @@ fn cluster_ips<S: Sink>(
     ask: &Ask<'_>,
     out: &mut Out<'_, S>,
 ) -> Found {
-    if !any_port(ports, filter) {
+    if !filter.is_any() && !any_port(ports, filter) {
         return Found::Miss;
     }
     let ips = &service.cluster_ips;
     match ask.qtype {
         code::A | code::AAAA => {
             let is_asked = |ip: &IpAddr| ip.is_ipv4() == (ask.qtype == code::A);
-            // What most services have needs no counting and turning.
             if let [ip] = **ips {
                 if !is_asked(&ip) {
                     return Found::NoData;
@@ -69,19 +68,17 @@ fn cluster_ips<S: Sink>(
                 ask.push_address(ip, out.sink);
                 return Found::Records;
             }
-            let of_family = || ips.iter().filter(|ip| is_asked(ip));
-            let count = of_family().count();
+            let of_family = ips.iter().copied().filter(is_asked);
+            let count = of_family.clone().count();
             let turn = ask.start_of(count);
-            for &ip in of_family().skip(turn) {
-                ask.push_address(ip, out.sink);
-            }
-            for &ip in of_family().take(turn) {
+            let turned = of_family.clone().skip(turn).chain(of_family.take(turn));
+            for ip in turned {
                 ask.push_address(ip, out.sink);
             }
             if count == 0 { Found::NoData } else { Found::Records }
         }
         code::SRV if !ips.is_empty() => {
-            let matching = || ports.iter().filter(|port| filter.matches(&port.name, port.protocol.as_str()));
+            let matching = || ports.iter().filter(|port| filter.matches(port));
             let weight = weight(matching().count() * ips.len());
             let target = Composed::in_zone([&service.key.wire, SVC, &[]]);
             let index = out.sink.targets();
@@ -95,7 +92,7 @@ fn cluster_ips<S: Sink>(
             if out.sink.targets() == index {
                 return Found::NoData;
             }
-            for &ip in ips {
+            for &ip in ips.iter() {
                 ask.push_additional(Owner::Target(index, &target), ip, out.sink);
             }
             Found::Records
@@ -197,7 +194,7 @@ impl<'s> Selection<'s> {
 
     /// Every address of the family, turned. Says whether there is any.
     fn push_all<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
-        let count = self.groups().map(|group| Family::of(group, ask.qtype).len()).sum();
+        let count = self.groups().map(|group| of_family(group, ask.qtype).len()).sum();
         let turn = ask.start_of(count);
         if self.push_some(turn..count, ask, out) {
             self.push_some(0..turn, ask, out);
@@ -210,18 +207,16 @@ impl<'s> Selection<'s> {
     fn push_some<S: Sink>(&self, places: Range<usize>, ask: &Ask<'_>, out: &mut Out<'_, S>) -> bool {
         let mut before = 0;
         for (position, group) in self.groups().enumerate() {
-            let repeated = |ip| self.groups().take(position).any(|earlier| earlier.has(ip));
-            let list = Family::of(group, ask.qtype);
+            let list = of_family(group, ask.qtype);
             let place = |place: usize| place.saturating_sub(before).min(list.len());
-            let places = place(places.start)..place(places.end);
-            let push = |ip: IpAddr, sink: &mut S| repeated(ip) || ask.push_address(ip, sink);
-            let room = match list {
-                // Nothing stands in front of the first group, which most services have alone.
-                Family::V4(list) if position == 0 => ask.push_ipv4s(&list[places], out.sink),
-                Family::V4(list) => list[places].iter().all(|&ip| push(ip.into(), out.sink)),
-                Family::V6(list) => list[places].iter().all(|&ip| push(ip.into(), out.sink)),
+            let some = list.slice(place(places.start)..place(places.end));
+            let fits = if position == 0 {
+                ask.push_addresses(some, out.sink)
+            } else {
+                let repeated = |ip: &IpAddr| self.groups().take(position).any(|earlier| earlier.has(*ip));
+                some.iter().filter(|ip| !repeated(ip)).all(|ip| ask.push_address(ip, out.sink))
             };
-            if !room {
+            if !fits {
                 return false;
             }
             before += list.len();
@@ -280,7 +275,7 @@ impl<'s> Selection<'s> {
 
     /// How many pairs of address and port there are, repeated ones too.
     fn listed(&self, group: &'s Group) -> usize {
-        let ports = group.ports.iter().filter(|port| self.filter.matches(&port.name, port.protocol.as_str()));
+        let ports = group.ports.iter().filter(|port| self.filter.matches(port));
         let addresses = match self.host {
             None => group.listed,
             Some(_) => self.hosts(group).map(|host| host.listed).sum(),
@@ -294,17 +289,13 @@ impl<'s> Selection<'s> {
         for (position, group) in self.groups().enumerate() {
             for host in self.hosts(group) {
                 let mut first_of_host = true;
-                let matching =
-                    || group.ports.iter().filter(|port| self.filter.matches(&port.name, port.protocol.as_str()));
+                let matching = || group.ports.iter().filter(|port| self.filter.matches(port));
                 for (index, port) in matching().enumerate() {
                     let Some(number) = port.number else { continue };
                     let offers = |port: &Port| port.number == Some(number);
                     let in_group = matching().take(index).any(offers);
                     let offered = |_: Host<'_>, group: &Group| {
-                        group
-                            .ports
-                            .iter()
-                            .any(|port| offers(port) && self.filter.matches(&port.name, port.protocol.as_str()))
+                        group.ports.iter().any(|port| offers(port) && self.filter.matches(port))
                     };
                     if !in_group && !named_earlier(self.groups().take(position), host, offered) {
                         show(position, host, number, first_of_host)?;
@@ -327,8 +318,9 @@ fn named_earlier<'g>(
 }
 
 /// Whether a port is meant. Where there are none, only "any port" is.
+#[inline]
 fn any_port(ports: &[Port], filter: PortFilter<'_>) -> bool {
-    filter == PortFilter::ANY || ports.iter().any(|port| filter.matches(&port.name, port.protocol.as_str()))
+    filter.is_any() || ports.iter().any(|port| filter.matches(port))
 }
 
 /// "Weight = max(1, 100 div N)."
@@ -336,21 +328,7 @@ fn weight(listed: usize) -> u16 {
     (100 / listed.max(1)).max(1) as u16
 }
 
-/// A group's addresses of one family.
-enum Family<'g> {
-    V4(&'g [Ipv4Addr]),
-    V6(&'g [Ipv6Addr]),
-}
-
-impl<'g> Family<'g> {
-    fn of(group: &'g Group, qtype: u16) -> Self {
-        if qtype == code::A { Self::V4(&group.v4) } else { Self::V6(&group.v6) }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::V4(list) => list.len(),
-            Self::V6(list) => list.len(),
-        }
-    }
+/// A group's addresses of the family that is asked for.
+fn of_family(group: &Group, qtype: u16) -> Addresses<'_> {
+    if qtype == code::A { Addresses::V4(&group.v4) } else { Addresses::V6(&group.v6) }
 }

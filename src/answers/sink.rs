@@ -4,7 +4,10 @@
 //! it into a packet, the general path turns it into hickory's types, a listing prints it. So there
 //! is one piece of code that knows which records a name has.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::Range,
+};
 
 use super::code;
 
@@ -99,9 +102,18 @@ pub trait Sink {
     /// Takes a record. Says whether it may go on: false once a record did not fit.
     fn push(&mut self, section: Section, record: &Record<'_>) -> bool;
 
-    /// Takes the A records of one owner, as if they came one by one.
-    fn push_ipv4s(&mut self, owner: Owner<'_>, ttl_secs: u32, ips: &[Ipv4Addr]) -> bool {
-        ips.iter().all(|&ip| self.push(Section::Answer, &Record { owner, ttl_secs, data: Data::Address(ip.into()) }))
+    /// Takes addresses of the question's own name: the commonest records of all.
+    #[inline]
+    fn push_addresses(&mut self, addresses: Addresses<'_>, ttl_secs: u32) -> bool {
+        addresses
+            .iter()
+            .all(|ip| self.push(Section::Answer, &Record { owner: Owner::Question, ttl_secs, data: Data::Address(ip) }))
+    }
+
+    /// Takes the SOA of a negative: the next commonest.
+    #[inline]
+    fn push_negative(&mut self, soa: &Record<'_>) -> bool {
+        self.push(Section::Authority, soa)
     }
 
     /// A place to [`rewind`](Self::rewind) to.
@@ -112,6 +124,47 @@ pub trait Sink {
 
     /// How many records point at a name so far: the index of the next.
     fn targets(&self) -> usize;
+}
+
+/// Addresses of one family.
+#[derive(Clone, Copy, Debug)]
+pub enum Addresses<'a> {
+    /// For A.
+    V4(&'a [Ipv4Addr]),
+    /// For AAAA.
+    V6(&'a [Ipv6Addr]),
+}
+
+impl<'a> Addresses<'a> {
+    /// How many there are.
+    pub fn len(self) -> usize {
+        match self {
+            Self::V4(list) => list.len(),
+            Self::V6(list) => list.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those at these places.
+    pub fn slice(self, places: Range<usize>) -> Self {
+        match self {
+            Self::V4(list) => Self::V4(&list[places]),
+            Self::V6(list) => Self::V6(&list[places]),
+        }
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = IpAddr> + use<'a> {
+        let (v4, v6): (&[_], &[_]) = match self {
+            Self::V4(list) => (list, &[]),
+            Self::V6(list) => (&[], list),
+        };
+        v4.iter().copied().map(IpAddr::V4).chain(v6.iter().copied().map(IpAddr::V6))
+    }
 }
 
 /// A place in a reply.

@@ -16,7 +16,10 @@ use crate::{
 
 /// Compiles a configuration. `interfaces` are the addresses of this host, for NS records.
 pub(super) fn plan(config: &Config, interfaces: &[IpAddr]) -> Plan {
-    let mut plan = Plan { servers: config.servers.iter().map(|server| self::server(server, interfaces)).collect(), ..Plan::default() };
+    let mut plan = Plan {
+        servers: config.servers.iter().map(|server| self::server(server, interfaces)).collect(),
+        ..Plan::default()
+    };
     for address in listen_addresses(config) {
         let listener = plan.listeners.len();
         let here = || config.servers.iter().enumerate().filter(|(_, server)| server.listen.contains(&address));

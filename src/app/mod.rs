@@ -1,12 +1,13 @@
 //! The running server: builds each stage, binds every socket before it serves, drains at the end.
 //!
 //! ```text
-//! Config ─► Plan, Views ─► Server::bind ─► apply(Change)... ─► start ─► shutdown
+//! Config ─► Plan, Views ─► Server::bind ─► Feed::apply(Change)... ─► start ─► shutdown
 //! ```
 //!
 //! A program embeds it the way the command line does: see `examples/embed.rs`.
 
 mod compile;
+mod events;
 pub mod source;
 
 use std::{
@@ -21,14 +22,321 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::{runtime::Runtime, sync::watch, task::JoinSet};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
 
 use crate::{
-    admin::{Admin, readiness::Readiness},
+    admin::{
+        Admin, Shown,
+        readiness::{Latch, Readiness},
+    },
     config::{Config, UdpSockets},
-    objects::{Change, Known},
-    observe::metrics::Metrics,
-    records::{store::Store, view::View},
+    objects::{Change, Service, ServiceSpec},
+    observe::{metrics::Metrics, tables},
+    records::{name::Name, store::Store, view::View},
     respond::{Responder, general::Handler, plan::Plan},
-    sockets::{bind::{self, BindError}, portable, tcp},
+    sockets::{
+        bind::{self, BindError, Bound},
+        portable,
+        tcp::{Streams, TcpLimits},
+    },
 };
+use events::Counted;
+
+/// A server whose sockets are bound. It serves from [`start`](Self::start) on.
+pub struct Server {
+    responder: Arc<Responder>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    feed: Feed,
+    runtime: Runtime,
+    sockets: UdpSockets,
+    tcp_limits: TcpLimits,
+    addresses: Vec<SocketAddr>,
+    admin_addresses: Vec<SocketAddr>,
+    /// What is bound and not served yet.
+    bound: Vec<Bound>,
+    admin: Option<Admin>,
+    workers: Vec<JoinHandle<()>>,
+    tasks: JoinSet<()>,
+    /// Tells threads to answer what has arrived, and end.
+    stop: Arc<AtomicBool>,
+    /// Tells tasks the same.
+    drain: watch::Sender<bool>,
+    /// Tells the admin address to close; it stays open while the others drain.
+    close_admin: watch::Sender<bool>,
+}
+
+/// Why a server cannot serve.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address to listen on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The admin address.
+    #[error("{0}: choose another address for [admin] listen, or [] for none")]
+    Admin(io::Error),
+    /// The batched sockets are asked for where there are none.
+    #[error("sockets = \"batched\" needs Linux: write \"auto\" or \"portable\"")]
+    NotBatched,
+    /// Threads, file descriptors, memory.
+    #[error("the system does not let the server start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Where changes of the cluster go. Cheap to clone.
+#[derive(Clone)]
+pub struct Feed {
+    store: Arc<Mutex<Store>>,
+    views: Arc<[Arc<View>]>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    latches: Arc<[Latch]>,
+}
+
+/// The admin address and streams need few threads: the hot path has its own.
+const RUNTIME_THREADS_MAX: usize = 2;
+
+impl Server {
+    /// Binds every socket. Questions wait in them until the server is started.
+    ///
+    /// # Errors
+    /// One of them cannot be bound, or the system is out of resources.
+    pub fn bind(config: &Config) -> Result<Self, StartError> {
+        if config.udp.sockets == UdpSockets::Batched && cfg!(not(target_os = "linux")) {
+            return Err(StartError::NotBatched);
+        }
+        let (plan, store) = Self::tables(config);
+        let metrics = Arc::new(Metrics::new(&plan));
+        let readiness = Readiness::new();
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let runtime =
+            Builder::new_multi_thread().worker_threads(cores.min(RUNTIME_THREADS_MAX)).enable_all().build()?;
+        let threads = config.udp.threads.unwrap_or(cores);
+        let bound = plan.listeners.iter().map(|listener| bind::bind_both(listener.address, threads));
+        let bound = bound.collect::<Result<Vec<_>, _>>()?;
+        let admin = Admin::bind(&config.admin_listen).map_err(StartError::Admin)?;
+        Ok(Self {
+            feed: Feed::new(store, &plan, metrics.clone(), readiness.clone()),
+            responder: Arc::new(Responder::new(plan)),
+            metrics,
+            readiness,
+            runtime,
+            sockets: config.udp.sockets,
+            tcp_limits: tcp_limits(config),
+            addresses: bound.iter().map(|bound| bound.address).collect(),
+            admin_addresses: admin.local_addresses()?,
+            bound,
+            admin: Some(admin),
+            workers: Vec::new(),
+            tasks: JoinSet::new(),
+            stop: Arc::default(),
+            drain: watch::channel(false).0,
+            close_admin: watch::channel(false).0,
+        })
+    }
+
+    /// The tables of a configuration, without a server: for looking at records.
+    pub fn tables(config: &Config) -> (Plan, Store) {
+        let plan = compile::plan(config, &compile::interface_addresses());
+        let store = Store::new(plan.servers.iter().filter_map(|server| server.view.clone()).collect());
+        (plan, store)
+    }
+
+    /// Serves from now on.
+    ///
+    /// # Errors
+    /// The system has no thread left, or will not take a socket.
+    pub fn start(&mut self) -> Result<(), StartError> {
+        let runtime = self.runtime.handle().clone();
+        let _in_runtime = runtime.enter();
+        let counted = Counted::new(&self.metrics);
+        let streams = Streams::new(self.tcp_limits, counted.clone());
+        for (listener, bound) in std::mem::take(&mut self.bound).into_iter().enumerate() {
+            let handler = Handler::new(self.responder.clone(), listener);
+            let tcp = tokio::net::TcpListener::from_std(bound.tcp)?;
+            self.tasks.spawn(streams.clone().serve(tcp, listener, handler, self.drain.subscribe()));
+            self.start_udp(listener, bound.udp, &counted)?;
+        }
+        if let Some(admin) = self.admin.take() {
+            let shown = Shown { metrics: self.metrics.clone(), readiness: self.readiness.clone() };
+            let mut close = self.close_admin.subscribe();
+            self.runtime.spawn(async move {
+                let closed = async move { drop(close.wait_for(|&close| close).await) };
+                if let Err(error) = admin.serve(shown, closed).await {
+                    tracing::error!(%error, "the admin address is not served");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn start_udp(&mut self, listener: usize, sockets: Vec<socket2::Socket>, counted: &Counted) -> io::Result<()> {
+        use crate::sockets::udp::Worker;
+
+        if self.sockets == UdpSockets::Portable {
+            return self.start_portable(listener, sockets, counted);
+        }
+        for (index, socket) in sockets.into_iter().enumerate() {
+            let worker = Worker {
+                socket,
+                responder: self.responder.clone(),
+                listener,
+                tally: self.metrics.cells(),
+                turn: index,
+                stop: self.stop.clone(),
+            };
+            self.workers.push(worker.start(format!("udp-{listener}-{index}"))?);
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn start_udp(&mut self, listener: usize, sockets: Vec<socket2::Socket>, counted: &Counted) -> io::Result<()> {
+        self.start_portable(listener, sockets, counted)
+    }
+
+    fn start_portable(&mut self, listener: usize, sockets: Vec<socket2::Socket>, counted: &Counted) -> io::Result<()> {
+        for socket in sockets {
+            let served =
+                portable::serve(socket, listener, self.responder.clone(), counted.clone(), self.drain.subscribe());
+            self.tasks.spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::error!(%error, "a UDP socket is not served");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Where changes of the cluster go.
+    pub fn feed(&self) -> Feed {
+        self.feed.clone()
+    }
+
+    /// The addresses that are listened on, UDP and TCP, with the ports that they have.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The addresses of metrics, health and readiness.
+    pub fn admin_addresses(&self) -> &[SocketAddr] {
+        &self.admin_addresses
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The zones of the cluster that are served.
+    pub fn zones(&self) -> Vec<Name> {
+        let views = self.feed.views.iter();
+        views.flat_map(|view| view.options.zones.iter().map(|zone| zone.apex.clone())).collect()
+    }
+
+    /// The name of a service to try: of the people's rather than of the system's.
+    pub fn example_name(&self) -> Option<String> {
+        let zone = &self.feed.views.first()?.primary.as_ref()?.apex;
+        let store = self.feed.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let system = |service: &Service| matches!(&*service.namespace, "default" | "kube-system");
+        let leads = |service: &&Service| matches!(service.spec, ServiceSpec::Cluster { .. });
+        let chosen = store
+            .services()
+            .filter(leads)
+            .min_by_key(|service| (system(service), &service.namespace, &service.name))?;
+        Some(format!("{}.{}.svc.{zone}", chosen.name, chosen.namespace).trim_end_matches('.').to_owned())
+    }
+
+    /// Waits until the process is told to end: SIGTERM or SIGINT. Then shuts down.
+    pub fn run_until_signal(self) {
+        let signal = self.runtime.block_on(async {
+            let (Ok(mut terminate), Ok(mut interrupt)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+            else {
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            }
+        });
+        tracing::info!("{signal}: answering what has arrived, then ending");
+        self.shutdown();
+    }
+
+    /// Stops: readiness goes first, then what has arrived is answered, then the sockets close.
+    pub fn shutdown(mut self) {
+        self.readiness.draining();
+        self.drain.send_replace(true);
+        self.stop.store(true, Ordering::Relaxed);
+        for worker in std::mem::take(&mut self.workers) {
+            // A thread that panicked has said so.
+            let _ = worker.join();
+        }
+        let mut tasks = std::mem::take(&mut self.tasks);
+        self.runtime.block_on(async { while tasks.join_next().await.is_some() {} });
+        self.close_admin.send_replace(true);
+        self.runtime.shutdown_timeout(ADMIN_GRACE);
+    }
+}
+
+/// What the admin address may take to finish.
+const ADMIN_GRACE: Duration = Duration::from_secs(1);
+
+fn tcp_limits(config: &Config) -> TcpLimits {
+    let tcp = config.tcp;
+    TcpLimits {
+        connections_max: tcp.connections,
+        connections_per_client_max: u32::try_from(tcp.connections_per_client).unwrap_or(u32::MAX),
+        idle_timeout: tcp.idle_timeout,
+        read_timeout: tcp.message_timeout,
+        write_timeout: tcp.message_timeout,
+        queries_per_connection_max: tcp.queries_per_connection.map(|queries| queries as u64),
+        age_max: tcp.connection_age,
+        ..TcpLimits::default()
+    }
+}
+
+impl Feed {
+    fn new(store: Store, plan: &Plan, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Self {
+        let views: Arc<[_]> = plan.servers.iter().filter_map(|server| server.view.clone()).collect();
+        let latches =
+            views.iter().map(|_| readiness.latch("kubernetes", "nothing of the cluster is known yet")).collect();
+        Self { store: Arc::new(Mutex::new(store)), views, metrics, readiness, latches }
+    }
+
+    /// Takes one step from the cluster as we knew it to the cluster as it is.
+    pub fn apply(&self, change: Change) {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).apply(change, unix_secs());
+        for (latch, view) in self.latches.iter().zip(&*self.views) {
+            latch.update(tables::incomplete(view));
+        }
+    }
+
+    /// Says that a source was read.
+    pub fn loaded(&self) {
+        self.metrics.events.source_loads_ok.inc();
+        self.metrics.events.source_loaded_timestamp_seconds.set(i64::from(unix_secs()));
+        self.readiness.clear(SNAPSHOT);
+    }
+
+    /// Says that a source cannot be read; the last good picture stays in service.
+    pub fn failed(&self, why: &str) {
+        self.metrics.events.source_loads_failed.inc();
+        self.readiness.fault(SNAPSHOT, why);
+    }
+}
+
+/// What readiness calls the source.
+const SNAPSHOT: &str = "snapshot";
+
+/// The time, for SOA serials.
+pub fn unix_secs() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
+}

@@ -39,7 +39,9 @@ impl Snapshots {
         }
         let shared = Arc::new(sources);
         let watcher = Watcher::new(paths, digest, Pace::default(), move || reload(&shared, &options, &feed))
-            .inspect_err(|error| tracing::warn!(%error, "changes of the snapshot will not be noticed: no thread for it"));
+            .inspect_err(
+                |error| tracing::warn!(%error, "changes of the snapshot will not be noticed: no thread for it"),
+            );
         Ok(Self { summary, _watcher: watcher.ok() })
     }
 }

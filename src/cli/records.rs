@@ -41,7 +41,7 @@ impl Records {
         let found = match &self.zone {
             Some(name) => {
                 let wanted = Zone::parse(name).map_err(|error| Failure(error.to_string()))?;
-                served().find(|(_, zone)| wanted.contains(zone))
+                served().find(|(_, zone)| wanted.contains(*zone))
             }
             None => views.iter().find_map(|view| Some((*view, view.primary.as_ref()?))),
         };

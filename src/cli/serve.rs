@@ -1,6 +1,6 @@
 //! `clusterdns serve`: the main job.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{io::IsTerminal, net::SocketAddr, process::ExitCode};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -29,8 +29,8 @@ impl Serve {
         }
         let sources = sources(&config)?;
         let mut server = Server::bind(&config).map_err(|error| Failure(error.to_string()))?;
-        let snapshots = Snapshots::start(sources, options(&config), server.feed())
-            .map_err(|error| Failure(error.to_string()))?;
+        let snapshots =
+            Snapshots::start(sources, options(&config), server.feed()).map_err(|error| Failure(error.to_string()))?;
         server.start().map_err(|error| Failure(error.to_string()))?;
         announce(&config, &server, &snapshots);
         server.run_until_signal();
@@ -61,7 +61,8 @@ fn log_to_stderr() {
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);
-    let lines = fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
+    let terminal = std::io::stderr().is_terminal();
+    let lines = fmt().with_env_filter(filter).with_target(false).with_ansi(terminal).with_writer(std::io::stderr);
     // A program that embeds us may have set a logger of its own.
     let _ = lines.try_init();
     std::panic::set_hook(Box::new(|panic| tracing::error!("a defect was met, please report it: {panic}")));

@@ -118,8 +118,7 @@ impl Config {
     /// What the objects must keep for all views.
     pub fn needs(&self) -> Needs {
         let views = self.servers.iter().filter_map(|server| server.kubernetes.as_ref());
-        let derived = Needs { selectors: true, ..Needs::default() };
-        views.map(ViewOptions::needs).fold(derived, |all, needs| Needs {
+        views.map(ViewOptions::needs).fold(Needs::default(), |all, needs| Needs {
             labels: all.labels || needs.labels,
             pod_names: all.pod_names || needs.pod_names,
             zones: all.zones || needs.zones,

@@ -3,6 +3,8 @@
 //! A thread that answers queries has cells of its own, so no cache line is shared between cores.
 //! There is one writer, so counting is a load and a store, not a locked instruction; whoever sums
 //! reads numbers of a moment ago.
+//!
+//! The cells of a route also serve as their own sum: see [`RouteCells::absorb`].
 
 use std::{
     net::SocketAddr,
@@ -10,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use crate::respond::{Asked, Outcome, Transport};
+use crate::{
+    answers::question::HEADER_OCTETS,
+    respond::{Asked, Outcome, Transport},
+};
 
 /// The cells of one thread. Only one thread may record into them at a time.
 #[repr(align(128))]
@@ -19,9 +24,18 @@ pub struct Cells {
     routes: Box<[RouteCells]>,
     /// Answers that panicked.
     pub panics: Cell,
-    /// Packets without a reply: responses, and what is shorter than a header.
-    pub ignored: Cell,
-    /// Replies that could not be sent.
+    /// Packets that were dropped.
+    pub dropped: Dropped,
+}
+
+/// Packets that got no answer, by what was wrong.
+#[derive(Default)]
+pub struct Dropped {
+    /// Too short to be answered.
+    pub short: Cell,
+    /// Responses: answering them could go on for ever.
+    pub response: Cell,
+    /// Replies that the kernel would not send.
     pub unsent: Cell,
 }
 
@@ -71,12 +85,8 @@ const DURATION_BUCKETS: usize = 17;
 impl Cells {
     /// Cells for so many routes.
     pub fn new(routes: usize) -> Self {
-        Self {
-            routes: (0..=routes).map(|_| RouteCells::default()).collect(),
-            panics: Cell::default(),
-            ignored: Cell::default(),
-            unsent: Cell::default(),
-        }
+        let routes = (0..=routes).map(|_| RouteCells::default()).collect();
+        Self { routes, panics: Cell::default(), dropped: Dropped::default() }
     }
 
     /// Counts one answered question.
@@ -102,11 +112,53 @@ impl Cells {
         self.route(route).durations.observe(bucket, nanos, questions);
     }
 
+    /// Counts a packet that gets no answer because it is no question.
+    #[inline]
+    pub fn record_ignored(&self, packet: &[u8]) {
+        let dropped = &self.dropped;
+        let cell = if packet.len() < HEADER_OCTETS { &dropped.short } else { &dropped.response };
+        cell.add(1);
+    }
+
+    /// The cells of all routes in their order, the last for what came to none.
+    pub fn routes(&self) -> &[RouteCells] {
+        &self.routes
+    }
+
     /// The cells of a route; of none: what was turned away before a zone was found.
     #[inline]
     pub fn route(&self, route: Option<usize>) -> &RouteCells {
         let last = self.routes.len() - 1;
         &self.routes[route.map_or(last, |route| route.min(last))]
+    }
+}
+
+impl RouteCells {
+    /// Adds the counts of `other`. Whoever calls this is the one writer of these cells.
+    pub fn absorb(&self, other: &Self) {
+        absorb(self.requests.as_flattened().as_flattened(), other.requests.as_flattened().as_flattened());
+        absorb(&self.responses, &other.responses);
+        self.dnssec_ok.add(other.dnssec_ok.get());
+        for transport in 0..2 {
+            self.request_sizes[transport].absorb(&other.request_sizes[transport]);
+            self.response_sizes[transport].absorb(&other.response_sizes[transport]);
+        }
+        self.durations.absorb(&other.durations);
+    }
+}
+
+impl Dropped {
+    /// Adds the counts of `other`. Whoever calls this is the one writer of these cells.
+    pub fn absorb(&self, other: &Self) {
+        self.short.add(other.short.get());
+        self.response.add(other.response.get());
+        self.unsent.add(other.unsent.get());
+    }
+}
+
+fn absorb(cells: &[Cell], others: &[Cell]) {
+    for (cell, other) in cells.iter().zip(others) {
+        cell.add(other.get());
     }
 }
 
@@ -130,6 +182,11 @@ impl<const BUCKETS: usize> Histogram<BUCKETS> {
         self.sum.add(value * count);
     }
 
+    fn absorb(&self, other: &Self) {
+        absorb(&self.counts, &other.counts);
+        self.sum.add(other.sum.get());
+    }
+
     /// The count of each bucket alone.
     pub fn counts(&self) -> [u64; BUCKETS] {
         std::array::from_fn(|bucket| self.counts[bucket].get())
@@ -147,9 +204,13 @@ impl<const BUCKETS: usize> Default for Histogram<BUCKETS> {
     }
 }
 
-/// 0 for IPv4, 1 for IPv6.
+/// 0 for IPv4, also where a dual-stack socket shows it as a mapped address, 1 for IPv6.
+#[inline]
 fn family(client: SocketAddr) -> usize {
-    usize::from(client.is_ipv6())
+    match client {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(v6) => usize::from(v6.ip().to_ipv4_mapped().is_none()),
+    }
 }
 
 /// The place of a type in [`TYPE_NAMES`].
@@ -199,6 +260,14 @@ mod tests {
         let first = DURATION_FIRST_NANOS;
         assert_eq!([0, 1, first, first + 1, 2 * first, 2 * first + 1].map(bucket_of), [0, 0, 0, 1, 1, 2]);
         assert_eq!([first << 15, (first << 15) + 1, u64::MAX >> 10].map(bucket_of), [15, 16, 16]);
+    }
+
+    #[test]
+    fn a_mapped_address_is_ipv4() {
+        assert_eq!(
+            ["192.0.2.1:1", "[::ffff:192.0.2.1]:1", "[::1]:1"].map(|text| family(text.parse().unwrap())),
+            [0, 0, 1]
+        );
     }
 
     #[test]

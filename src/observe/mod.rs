@@ -1,3 +1,14 @@
 //! What the server says of itself: metrics and logs. It looks on from beside.
+//!
+//! ```text
+//! threads ─► Cells ─┐
+//! streams ─► Shared ┼─► Metrics::render ─► text of /metrics
+//! rooms ───► Events ┤
+//! tables ───────────┘
+//! ```
 
 pub mod cells;
+pub mod events;
+mod families;
+pub mod metrics;
+pub mod tables;

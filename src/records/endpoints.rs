@@ -5,15 +5,17 @@
 //! found by bisection and two slices that list the same endpoints in another order are equal.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
 };
 
 use super::name::{self, Name};
 use crate::objects::{self, Address};
 
 /// All groups of one Service.
-pub type Groups = Box<[Group]>;
+pub type Groups = Arc<[Group]>;
 
 /// The ready endpoints that have the same ports.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,28 +37,15 @@ pub struct Group {
     addresses: Box<[IpAddr]>,
 }
 
-/// A port in the form that questions are compared with.
+/// A port in the form that questions are compared with: in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Port {
     /// Empty where unnamed.
     pub name: Box<str>,
-    /// Empty where absent.
-    pub protocol: Protocol,
+    /// `tcp`, `udp`, `sctp`, or whatever else the object says; empty where absent.
+    pub protocol: Cow<'static, str>,
     /// Absent: no SRV.
     pub number: Option<u16>,
-}
-
-/// The transport protocol of a port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    /// `TCP`
-    Tcp,
-    /// `UDP`
-    Udp,
-    /// `SCTP`
-    Sctp,
-    /// Whatever else the object says, the empty text included.
-    Other(Box<str>),
 }
 
 /// An endpoint of `addressType: FQDN` (behaviour C5).
@@ -137,24 +126,11 @@ impl Group {
 impl Port {
     /// The port of an object.
     pub fn new(port: &objects::Port) -> Self {
-        let protocol = match &*port.protocol {
-            "TCP" => Protocol::Tcp,
-            "UDP" => Protocol::Udp,
-            "SCTP" => Protocol::Sctp,
-            other => Protocol::Other(other.into()),
-        };
-        Self { name: port.name.clone(), protocol, number: port.number }
-    }
-}
-
-impl Protocol {
-    /// As the object says it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-            Self::Sctp => "SCTP",
-            Self::Other(other) => other,
+        let known = ["tcp", "udp", "sctp"].into_iter().find(|known| port.protocol.eq_ignore_ascii_case(known));
+        Self {
+            name: port.name.to_ascii_lowercase().into(),
+            protocol: known.map_or_else(|| port.protocol.to_ascii_lowercase().into(), Cow::Borrowed),
+            number: port.number,
         }
     }
 }

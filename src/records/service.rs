@@ -7,6 +7,7 @@
 use std::{
     hash::{BuildHasher, Hasher},
     net::IpAddr,
+    ops::Deref,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
@@ -21,31 +22,41 @@ use super::{
 };
 use crate::objects::{self, ServiceSpec};
 
-/// One Service, or the endpoints of one that does not exist.
-#[derive(Debug)]
+/// One Service, or the endpoints of one that does not exist. Cheap to clone, and what an A record
+/// needs is close together: a lookup in a large cluster waits for memory, not for instructions.
+#[derive(Clone, Debug)]
 pub struct Service {
     /// Its place in the zone.
-    pub key: Arc<ServiceKey>,
+    pub key: ServiceKey,
     /// Where it lives.
     pub namespace: Arc<Namespace>,
     /// What its name leads to.
     pub target: Target,
     /// The cluster IPs in their order. An ExternalName's left-over ones are here too: they have a
     /// PTR but no A (behaviour A4).
-    pub cluster_ips: Box<[IpAddr]>,
+    pub cluster_ips: ClusterIps,
     /// Its ready endpoints.
     pub endpoints: Groups,
     /// The same by topology zone; empty without the option `zonal`.
-    pub by_zone: Box<[(Box<str>, Groups)]>,
+    pub by_zone: Arc<[(Box<str>, Groups)]>,
+}
+
+/// Cluster IPs: nearly always one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterIps {
+    /// Just this.
+    One(IpAddr),
+    /// None, or several.
+    List(Arc<[IpAddr]>),
 }
 
 /// What the name of a Service leads to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Nothing: there are endpoints, but no Service that we serve. Their PTRs live on.
     Nothing,
     /// The cluster IPs, on these ports.
-    ClusterIps(Box<[Port]>),
+    ClusterIps(Arc<[Port]>),
     /// The endpoints.
     Endpoints,
     /// Another name.
@@ -53,7 +64,7 @@ pub enum Target {
 }
 
 /// What an ExternalName points at.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum External {
     /// A name, as written.
     Name(Name),
@@ -66,12 +77,10 @@ pub enum External {
 }
 
 /// A service label and a namespace label in wire form and lower case, as a question holds them.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceKey {
     /// `\x03web\x04shop`
-    pub wire: Box<[u8]>,
-    /// Where it stands in the tables.
-    pub hash: u64,
+    pub wire: Arc<[u8]>,
 }
 
 /// A namespace, whether or not it exists.
@@ -104,8 +113,12 @@ impl ServiceKey {
             |text: &str| (!text.is_empty() && text.len() <= name::LABEL_OCTETS_MAX).then(|| wire_label(text));
         let mut wire = one_label(name)?;
         wire.extend(one_label(namespace)?);
-        let hash = hash(&wire);
-        Some(Self { wire: wire.into(), hash })
+        Some(Self { wire: wire.into() })
+    }
+
+    /// Where it stands in the tables.
+    pub fn hash(&self) -> u64 {
+        hash(&self.wire)
     }
 
     /// The service's own name.
@@ -147,7 +160,7 @@ impl Service {
     /// Applies the schema to the objects of one Service: itself, if there is one, and those that
     /// list its endpoints.
     pub fn new<'o>(
-        key: Arc<ServiceKey>,
+        key: ServiceKey,
         namespace: Arc<Namespace>,
         service: Option<&objects::Service>,
         listed: impl Iterator<Item = &'o objects::Endpoints> + Clone,
@@ -158,7 +171,7 @@ impl Service {
         Self {
             target: target(service, &endpoints, rules),
             cluster_ips: cluster_ips(service),
-            by_zone: if rules.zonal { by_zone(listed, rules.naming) } else { Box::default() },
+            by_zone: if rules.zonal { by_zone(listed, rules.naming) } else { Arc::default() },
             key,
             namespace,
             endpoints,
@@ -210,10 +223,25 @@ fn external(target: &str) -> External {
     }
 }
 
-fn cluster_ips(service: Option<&objects::Service>) -> Box<[IpAddr]> {
+fn cluster_ips(service: Option<&objects::Service>) -> ClusterIps {
     match service.map(|service| &service.spec) {
-        Some(ServiceSpec::Cluster { ips, .. } | ServiceSpec::External { ips, .. }) => ips.clone(),
-        Some(ServiceSpec::Headless) | None => Box::default(),
+        Some(ServiceSpec::Cluster { ips, .. } | ServiceSpec::External { ips, .. }) => match **ips {
+            [ip] => ClusterIps::One(ip),
+            _ => ClusterIps::List((&**ips).into()),
+        },
+        Some(ServiceSpec::Headless) | None => ClusterIps::List(Arc::default()),
+    }
+}
+
+impl Deref for ClusterIps {
+    type Target = [IpAddr];
+
+    #[inline]
+    fn deref(&self) -> &[IpAddr] {
+        match self {
+            Self::One(ip) => std::slice::from_ref(ip),
+            Self::List(ips) => ips,
+        }
     }
 }
 
@@ -221,7 +249,7 @@ fn cluster_ips(service: Option<&objects::Service>) -> Box<[IpAddr]> {
 fn by_zone<'o>(
     listed: impl Iterator<Item = &'o objects::Endpoints> + Clone,
     naming: Naming,
-) -> Box<[(Box<str>, Groups)]> {
+) -> Arc<[(Box<str>, Groups)]> {
     let subsets = listed.clone().flat_map(|object| &object.subsets);
     let mut zones: Vec<&str> =
         subsets.flat_map(|subset| &subset.ready).filter_map(|ready| ready.zone.as_deref()).collect();

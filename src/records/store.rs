@@ -19,9 +19,9 @@ use crate::objects::{self, Change, Key, Kind, Known, Object, Origin, Picture};
 /// Every object as we know it.
 #[derive(Default)]
 pub struct Store {
-    services: HashMap<Box<[u8]>, Joined>,
+    services: HashMap<Arc<[u8]>, Joined>,
     /// To which Service the endpoints of an object belong, by the object's key.
-    listed: HashMap<Key, Arc<ServiceKey>>,
+    listed: HashMap<Key, ServiceKey>,
     namespaces: HashMap<Box<str>, objects::Namespace>,
     pods: HashMap<Key, objects::Pod>,
     known: Known,
@@ -30,7 +30,7 @@ pub struct Store {
 
 /// A Service and the objects that list its endpoints.
 struct Joined {
-    key: Arc<ServiceKey>,
+    key: ServiceKey,
     service: Option<objects::Service>,
     listed: Vec<objects::Endpoints>,
 }
@@ -118,7 +118,7 @@ impl Store {
     fn delete(&mut self, key: &Key, now_unix_secs: u32) {
         match key.kind {
             Kind::Service => {
-                self.change_service(&key.namespace, &key.name, now_unix_secs, |joined| joined.service.take().is_some())
+                self.change_service(&key.namespace, &key.name, now_unix_secs, |joined| joined.service.take().is_some());
             }
             Kind::EndpointSlice | Kind::Endpoints => self.delete_endpoints(key, now_unix_secs),
             Kind::Namespace => {
@@ -142,7 +142,7 @@ impl Store {
         let Object::Endpoints(endpoints) = object else { return };
         // A slice without the label belongs to no Service: nothing can be said of it.
         let owner = endpoints.service.clone().and_then(|service| ServiceKey::new(&endpoints.namespace, &service));
-        if self.listed.get(&key).is_some_and(|listed| Some(&**listed) != owner.as_ref()) {
+        if self.listed.get(&key).is_some_and(|listed| Some(listed) != owner.as_ref()) {
             self.delete_endpoints(&key, now_unix_secs);
         }
         let (Some(_), Some(service)) = (owner, endpoints.service.clone()) else { return };
@@ -197,12 +197,12 @@ impl Store {
     ) {
         // The decoder refuses names that are no labels; a program that embeds us might not.
         if let Some(key) = ServiceKey::new(namespace, name) {
-            self.change(Arc::new(key), now_unix_secs, change);
+            self.change(key, now_unix_secs, change);
         }
     }
 
     /// Changes what is known of one Service, and publishes it if `change` says that it differs.
-    fn change(&mut self, key: Arc<ServiceKey>, now_unix_secs: u32, change: impl FnOnce(&mut Joined) -> bool) {
+    fn change(&mut self, key: ServiceKey, now_unix_secs: u32, change: impl FnOnce(&mut Joined) -> bool) {
         let mut entry = match self.services.entry(key.wire.clone()) {
             Entry::Occupied(entry) => entry,
             Entry::Vacant(entry) => entry.insert_entry(Joined { key, service: None, listed: Vec::new() }),
@@ -306,29 +306,29 @@ fn forget_namespace(view: &View, cell: Arc<Namespace>) {
 /// Publishes a Service and its addresses where they differ from those before.
 fn publish_service(view: &View, fresh: Service) -> bool {
     let key = fresh.key.clone();
-    let is = |service: &Arc<Service>| service.key.wire == key.wire;
-    let before = view.services.read(key.hash, is, Arc::clone);
+    let is = |service: &Service| service.key == key;
+    let hash = key.hash();
+    let before = view.services.read(hash, is, Service::clone);
     if before.as_ref().is_some_and(|before| before.says_the_same(&fresh)) || before.is_none() && fresh.is_empty() {
         return false;
     }
-    let fresh = Arc::new(fresh);
     // New addresses are entered before the Service is shown and old ones removed after, so that
     // a PTR never misses a name that can be seen.
     let addresses = |service: &Service| service.endpoint_addresses().map(mapped).collect::<HashSet<_>>();
     let clusters = |service: &Service| service.cluster_ips.iter().copied().map(mapped).collect::<HashSet<_>>();
-    let (old, old_clusters) = before.as_deref().map(|old| (addresses(old), clusters(old))).unwrap_or_default();
+    let (old, old_clusters) = before.as_ref().map(|old| (addresses(old), clusters(old))).unwrap_or_default();
     let (new, new_clusters) = (addresses(&fresh), clusters(&fresh));
     for (table, old, new) in [(&view.endpoints, &old, &new), (&view.clusters, &old_clusters, &new_clusters)] {
         new.difference(old).for_each(|&address| enter(table, address, &key, true));
     }
-    view.services.publish(key.hash, is, (!fresh.is_empty()).then_some(fresh));
+    view.services.publish(hash, is, (!fresh.is_empty()).then_some(fresh));
     for (table, old, new) in [(&view.endpoints, &old, &new), (&view.clusters, &old_clusters, &new_clusters)] {
         old.difference(new).for_each(|&address| enter(table, address, &key, false));
     }
     true
 }
 
-fn enter(table: &super::published::Published<Addressed>, address: [u8; 16], key: &Arc<ServiceKey>, present: bool) {
-    let is = |entry: &Addressed| entry.address == address && entry.key.wire == key.wire;
+fn enter(table: &super::published::Published<Addressed>, address: [u8; 16], key: &ServiceKey, present: bool) {
+    let is = |entry: &Addressed| entry.address == address && entry.key == *key;
     table.publish(service::hash(&address), is, present.then(|| Addressed { address, key: key.clone() }));
 }

@@ -90,7 +90,7 @@ pub struct View {
     /// The forward zone that PTRs point into, if there is one.
     pub primary: Option<Zone>,
     /// The services.
-    pub services: Published<Arc<Service>>,
+    pub services: Published<Service>,
     /// The namespaces, existing or not.
     pub namespaces: Published<Arc<Namespace>>,
     /// Which Service holds a cluster IP.
@@ -109,7 +109,7 @@ pub struct Addressed {
     /// IPv4 addresses in their mapped form.
     pub address: [u8; 16],
     /// Whose it is.
-    pub key: Arc<ServiceKey>,
+    pub key: ServiceKey,
 }
 
 /// An address and a Pod that has it.
@@ -183,7 +183,7 @@ impl View {
     /// Reads a Service by its key in wire form and lower case.
     #[inline]
     pub fn service<R>(&self, key: &[u8], read: impl FnOnce(&Service) -> R) -> Option<R> {
-        self.services.read(service::hash(key), |service| same(&service.key.wire, key), |service| read(service))
+        self.services.read(service::hash(key), |service| same(&service.key.wire, key), read)
     }
 
     /// Whether the namespace of this label exists and is exposed.

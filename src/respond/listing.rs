@@ -82,13 +82,13 @@ fn service_names(view: &View, zone: &Zone) -> BTreeSet<Vec<u8>> {
             names.insert(below(zone, &[front, &service.key.wire, b"\x03svc"]));
         };
         add(b"");
-        for group in &service.endpoints {
+        for group in service.endpoints.iter() {
             group.hosts().for_each(|host| add(host.label));
             group.aliases.iter().for_each(|alias| add(&alias.label));
         }
-        for port in ports(service).filter(|port| !port.name.is_empty() && !port.protocol.as_str().is_empty()) {
+        for port in ports(service).filter(|port| !port.name.is_empty() && !port.protocol.is_empty()) {
             let underscored = |text: &str| wire_label(&format!("_{text}"));
-            add(&[underscored(&port.name), underscored(port.protocol.as_str())].concat());
+            add(&[underscored(&port.name), underscored(&port.protocol)].concat());
         }
     });
     names

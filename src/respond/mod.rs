@@ -24,7 +24,7 @@ use crate::{
         find::{Ask, Chain, Found},
         question::{self, AA, Packet, QueryName, Question},
         reply::{self, Reply, Targets},
-        sink::{Section, Sink},
+        sink::Sink,
     },
     records::view::View,
 };
@@ -207,7 +207,7 @@ fn find<S: Sink>(
         Found::Failed => return Some((code::SERVFAIL, false)),
         Found::Refused => return Some((code::REFUSED, false)),
     };
-    sink.push(Section::Authority, &ask.soa_record());
+    sink.push_negative(&ask.soa_record());
     Some((rcode, true))
 }
 

@@ -5,7 +5,6 @@
 
 use std::{
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,21 +15,18 @@ use std::{
 
 use socket2::Socket;
 
-use super::batch::{self, BATCH, Inbox, Outbox, Packet};
-use crate::{
-    answers::{
-        code,
-        question::{HEADER_OCTETS, QR},
-    },
-    observe::cells::Cells,
-    respond::{Asked, Memory, Outcome, Responder, Transport},
+use super::{
+    batch::{self, BATCH, Inbox, Outbox},
+    events::Tally,
+    guard,
 };
+use crate::respond::{Asked, Memory, Responder, Transport};
 
 /// How long a thread without packets waits before it looks whether it should stop.
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// What a thread needs to answer.
-pub struct Worker {
+pub struct Worker<T> {
     /// Its own socket.
     pub socket: Socket,
     /// What answers.
@@ -38,14 +34,14 @@ pub struct Worker {
     /// On which listener of the plan.
     pub listener: usize,
     /// Its own counters.
-    pub cells: Arc<Cells>,
+    pub tally: T,
     /// Where its rotation starts.
     pub turn: usize,
     /// Set when it should answer what has arrived, and end.
     pub stop: Arc<AtomicBool>,
 }
 
-impl Worker {
+impl<T: Tally> Worker<T> {
     /// Starts the thread.
     ///
     /// # Errors
@@ -73,30 +69,31 @@ impl Worker {
         let started = Instant::now();
         runs.length = 0;
         for packet in inbox.packets() {
-            if outbox.reply_space().is_none() {
+            let mut space = outbox.reply_space();
+            if space.is_none() {
                 self.flush(outbox);
+                space = outbox.reply_space();
             }
-            let Some(space) = outbox.reply_space() else { continue };
+            let Some(space) = space else { continue };
             let asked = Asked { client: packet.path.client(), transport: Transport::Udp, listener: self.listener };
-            let answered =
-                catch_unwind(AssertUnwindSafe(|| self.responder.answer(packet.bytes, &asked, memory, space)));
-            let outcome = answered.unwrap_or_else(|_| {
-                // The panic hook has logged it, where it happened.
-                self.cells.panics.add(1);
-                server_failure(&packet, space)
+            let answered = guard::guarded(asked.client, || self.responder.answer(packet.bytes, &asked, memory, space));
+            let outcome = answered.unwrap_or_else(|guard::Panicked| {
+                self.tally.panicked();
+                *memory = Memory::starting_at(self.turn);
+                guard::server_failure(packet.bytes, space)
             });
             match outcome {
                 Some(outcome) => {
-                    self.cells.record(&asked, packet.bytes.len(), &outcome);
+                    self.tally.answered(&asked, packet.bytes.len(), &outcome);
                     runs.add(outcome.route);
                     outbox.push(packet.path, outcome.reply_octets);
                 }
-                None => self.cells.ignored.add(1),
+                None => self.tally.ignored(packet.bytes),
             }
         }
         let took = started.elapsed();
         for &(route, questions) in runs.as_slice() {
-            self.cells.record_duration(route, took, questions);
+            self.tally.took(route, took, questions);
         }
         self.flush(outbox);
     }
@@ -104,18 +101,9 @@ impl Worker {
     fn flush(&self, outbox: &mut Outbox) {
         let failed = outbox.flush(&self.socket).failed;
         if failed > 0 {
-            self.cells.unsent.add(failed as u64);
+            self.tally.unsent(failed);
         }
     }
-}
-
-/// The reply to a packet whose answer panicked: a bare header.
-fn server_failure(packet: &Packet<'_>, space: &mut [u8]) -> Option<Outcome> {
-    let id = packet.bytes.first_chunk::<2>()?;
-    space[..HEADER_OCTETS].fill(0);
-    space[..2].copy_from_slice(id);
-    space[2..4].copy_from_slice(&(QR | code::SERVFAIL).to_be_bytes());
-    Some(Outcome::rejected(code::SERVFAIL, HEADER_OCTETS))
 }
 
 /// How many packets of a batch took which route, one entry for each change of route.

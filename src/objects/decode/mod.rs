@@ -1,7 +1,7 @@
 //! One object as the API writes it becomes one slim object.
 //!
 //! The same decoder serves snapshots and API watches: JSON text of one object in, what DNS needs of
-//! it out. An object is read in two steps. [`Raw`] takes it apart without a look inside, because
+//! it out. An object is read in two steps. `Raw` takes it apart without a look inside, because
 //! `kind` comes after `endpoints` where keys are sorted and because the `spec` of a kind we do not
 //! read may have any shape. Then the parts that the kind needs are read into small typed structs.
 //!

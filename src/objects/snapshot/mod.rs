@@ -21,7 +21,7 @@ use gather::Gather;
 use ipnet::Ipv4Net;
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::{self, Read},
     path::PathBuf,
     sync::Arc,
@@ -97,6 +97,23 @@ pub struct Summary {
     pub chosen: usize,
     /// Problems beyond those in [`Loaded::problems`].
     pub problems_left_off: usize,
+}
+
+/// `3 namespaces, 8 services, 6 slices, 2 endpoints, 7 pods; skipped 4 Deployment`
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { namespaces, services, slices, endpoints, pods, .. } = self;
+        write!(f, "{namespaces} namespaces, {services} services, {slices} slices")?;
+        for (count, what) in [(endpoints, "endpoints"), (pods, "pods")] {
+            if *count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        for (index, (kind, count)) in self.skipped.iter().enumerate() {
+            write!(f, "{} {count} {kind}", if index == 0 { "; skipped" } else { "," })?;
+        }
+        Ok(())
+    }
 }
 
 /// The cluster that is served where nobody names another.

@@ -61,6 +61,12 @@ fn a_broken_object_has_a_place_and_harms_no_other() {
 }
 
 #[test]
+fn a_byte_order_mark_does_not_hide_that_it_is_json() {
+    let loaded = text(&format!("\u{feff}[\n{}]", service("a.b", "10.0.0.1")));
+    assert_eq!(loaded.problems[0].place.as_ref().unwrap().line, 2, "YAML would only know the document");
+}
+
+#[test]
 fn a_broken_object_in_yaml_has_the_line_of_its_document() {
     let loaded = text("# one\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: a.b\n");
     assert_eq!(
@@ -74,6 +80,8 @@ fn text_that_cannot_be_parsed_is_an_error_with_its_place() {
     let errors = [
         ("{\"kind\":\n\"List\"", "test:2:6: not JSON: EOF while parsing an object"),
         ("{}\n {\"a\" 5}", "test:2:7: not JSON: expected `:`"),
+        ("{\n}\n {\"a\" 5}", "test:3:7: not JSON: expected `:`"),
+        ("{\n}  {\"a\" 5}", "test:2:9: not JSON: expected `:`"),
         ("a: 1\n---\nb: [\n", "test:3:4: not YAML: unclosed bracket"),
         ("a: 1\na: 2\n", "test:2:1: not YAML: duplicate mapping key: a"),
         ("", "test: empty"),
@@ -204,6 +212,18 @@ fn every_namespace_that_an_object_lives_in_exists() {
         matches!(&loaded.picture.objects[0], Object::Namespace(n) if n.labels.len() == 1),
         "the listed one is kept"
     );
+}
+
+#[test]
+fn selectors_stay_in_the_picture_only_where_they_are_asked_for() {
+    let mut service = service("a", "10.0.0.1");
+    service["spec"]["selector"] = json!({"app": "a"});
+    let selectors = |loaded: Loaded| match &loaded.picture.objects[1] {
+        Object::Service(service) => service.selector.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(selectors(text(&service.to_string())), 0);
+    assert_eq!(selectors(fuzz(service.to_string().as_bytes()).unwrap()), 1);
 }
 
 #[test]

@@ -36,19 +36,21 @@ fn a_replaced_file_is_noticed_and_so_is_its_replacement() {
 #[test]
 fn a_new_file_in_a_sub_folder_is_noticed() {
     let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("one.json"), ONE).unwrap();
-    fs::create_dir(folder.path().join("more")).unwrap();
-    let watched = watch(folder.path());
-    fs::write(folder.path().join("more/two.json"), TWO).unwrap();
+    // The folder above is watched too: it must not be one where other tests are busy.
+    let inner = folder.path().join("inner");
+    fs::create_dir_all(inner.join("more")).unwrap();
+    fs::write(inner.join("one.json"), ONE).unwrap();
+    let watched = watch(&inner);
+    fs::write(inner.join("more/two.json"), TWO).unwrap();
     watched.expect_change();
 }
 
 #[test]
 fn the_swap_of_a_mounted_config_map_is_noticed() {
     let folder = TempDir::new().unwrap();
-    let mount = folder.path();
+    let mount = &folder.path().join("mount");
     for (data, content) in [("..1", ONE), ("..2", TWO)] {
-        fs::create_dir(mount.join(data)).unwrap();
+        fs::create_dir_all(mount.join(data)).unwrap();
         fs::write(mount.join(data).join("cluster.json"), content).unwrap();
     }
     symlink("..1", mount.join("..data")).unwrap();
@@ -101,6 +103,35 @@ fn equal_content_is_no_change_and_a_lost_file_is_one() {
     assert_eq!(observed.look(), Look::Same, "still lost");
     fs::write(&file, TWO).unwrap();
     assert_eq!(observed.look(), Look::Changed, "the caller could not load it meanwhile");
+}
+
+#[test]
+fn a_link_to_a_file_of_equal_length_and_time_is_noticed() {
+    let folder = TempDir::new().unwrap();
+    let [one, two, link] = ["one", "two", "link"].map(|name| folder.path().join(name));
+    for (file, content) in [(&one, ONE), (&two, TWO)] {
+        fs::write(file, content).unwrap();
+        touch(file, 1);
+    }
+    symlink(&one, &link).unwrap();
+    let mut observed = Observed::new(vec![link.clone()], load(&link));
+    assert_eq!(observed.look(), Look::Same);
+    fs::remove_file(&link).unwrap();
+    symlink(&two, &link).unwrap();
+    assert_eq!(observed.look(), Look::Changed);
+}
+
+#[test]
+fn two_writes_within_a_tick_of_the_clock_are_told_apart() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("cluster.json");
+    fs::write(&file, ONE).unwrap();
+    let modified = fs::metadata(&file).unwrap().modified().unwrap();
+    let mut observed = Observed::new(vec![file.clone()], load(&file));
+    assert_eq!(observed.look(), Look::Same);
+    fs::write(&file, TWO).unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    assert_eq!(observed.look(), Look::Changed);
 }
 
 #[test]

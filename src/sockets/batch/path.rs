@@ -34,6 +34,7 @@ impl ReturnPath {
 
     /// Who asked. An IPv4 client of a dual-stack socket is an IPv4 client. The unspecified address
     /// where the socket has none to tell.
+    #[inline]
     pub fn client(&self) -> SocketAddr {
         const PORT: usize = offset_of!(sockaddr_in, sin_port);
         let family = libc::sa_family_t::from_ne_bytes(octets_at(&self.name, offset_of!(sockaddr_in, sin_family)));

@@ -1,0 +1,74 @@
+//! Counts what the socket rooms tell.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    observe::{
+        cells::Cells,
+        events::Events as Counters,
+        metrics::{Metrics, SharedCells},
+    },
+    respond::{Asked, Outcome},
+    sockets::events::{Closed, Events, Refused, Tally},
+};
+
+/// The counters of tasks: all of them share one set of cells.
+#[derive(Clone)]
+pub(super) struct Counted {
+    cells: Arc<SharedCells>,
+    counters: Counters,
+}
+
+impl Counted {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        Self { cells: Arc::new(metrics.shared()), counters: metrics.events.clone() }
+    }
+}
+
+impl Events for Counted {
+    fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome, took: Duration) {
+        self.cells.record(asked, query_octets, outcome, took);
+    }
+
+    fn panicked(&self) {
+        self.cells.record_panic();
+    }
+
+    fn opened(&self) {
+        self.counters.tcp_connections.inc();
+    }
+
+    fn closed(&self, _: Closed) {
+        self.counters.tcp_connections.dec();
+    }
+
+    fn refused(&self, why: Refused) {
+        match why {
+            Refused::Connections => self.counters.tcp_refused_full.inc(),
+            Refused::ConnectionsOfClient => self.counters.tcp_refused_client.inc(),
+        }
+    }
+}
+
+impl Tally for Arc<Cells> {
+    #[inline]
+    fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome) {
+        self.record(asked, query_octets, outcome);
+    }
+
+    fn took(&self, route: Option<usize>, took: Duration, questions: u64) {
+        self.record_duration(route, took, questions);
+    }
+
+    fn ignored(&self, packet: &[u8]) {
+        self.record_ignored(packet);
+    }
+
+    fn unsent(&self, replies: usize) {
+        self.dropped.unsent.add(replies as u64);
+    }
+
+    fn panicked(&self) {
+        self.panics.add(1);
+    }
+}

@@ -1,0 +1,86 @@
+//! Counters and gauges of what happens seldom.
+//!
+//! The rooms that it happens in count here directly: a locked instruction costs nothing beside
+//! opening a stream or reading a snapshot. All series are there from the start, so that an alert on
+//! their rate sees the first event.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Events {
+    /// Streams that are open now.
+    pub tcp_connections: IntGauge,
+    /// Streams refused because all places were taken.
+    pub tcp_refused_full: IntCounter,
+    /// Streams refused because their client had its share.
+    pub tcp_refused_client: IntCounter,
+    /// Pictures of the cluster that were read and are served.
+    pub source_loads_ok: IntCounter,
+    /// Pictures of the cluster that could not be read; the last good one is served.
+    pub source_loads_failed: IntCounter,
+    /// Unix time of the last picture that was read; 0 before the first.
+    pub source_loaded_timestamp_seconds: IntGauge,
+    /// Configurations that were not taken over.
+    pub reloads_failed: IntCounter,
+    /// Connections to the admin address that were cut off to make room for newer ones.
+    pub admin_connections_cut: IntCounter,
+}
+
+impl Events {
+    /// Counters that the registry knows.
+    pub(super) fn new(registry: &Registry) -> Self {
+        let refused = counters(
+            registry,
+            "clusterdns_tcp_refused_total",
+            "TCP connections refused: all places taken (full), or the client's share of them (client).",
+            "reason",
+        );
+        let loads = counters(
+            registry,
+            "clusterdns_source_loads_total",
+            "Pictures of the cluster that were read (ok) or could not be (failed).",
+            "result",
+        );
+        Self {
+            tcp_connections: gauge(registry, "clusterdns_tcp_connections", "TCP connections open now."),
+            tcp_refused_full: refused.with_label_values(&["full"]),
+            tcp_refused_client: refused.with_label_values(&["client"]),
+            source_loads_ok: loads.with_label_values(&["ok"]),
+            source_loads_failed: loads.with_label_values(&["failed"]),
+            source_loaded_timestamp_seconds: gauge(
+                registry,
+                "clusterdns_source_loaded_timestamp_seconds",
+                "Unix time of the last picture of the cluster that was read; 0 before the first.",
+            ),
+            reloads_failed: counter(
+                registry,
+                "coredns_reload_failed_total",
+                "Counter of the number of failed reload attempts.",
+            ),
+            admin_connections_cut: counter(
+                registry,
+                "clusterdns_admin_connections_cut_total",
+                "Connections to the admin address cut off to make room for newer ones.",
+            ),
+        }
+    }
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> IntCounterVec {
+    let counters = IntCounterVec::new(Opts::new(name, help), &[label]).expect("a name and a label of ours");
+    registry.register(Box::new(counters.clone())).expect("names of ours differ");
+    counters
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    let counter = IntCounter::new(name, help).expect("a name of ours");
+    registry.register(Box::new(counter.clone())).expect("names of ours differ");
+    counter
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    let gauge = IntGauge::new(name, help).expect("a name of ours");
+    registry.register(Box::new(gauge.clone())).expect("names of ours differ");
+    gauge
+}

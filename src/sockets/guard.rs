@@ -1,0 +1,82 @@
+//! A panic while answering: the client gets SERVFAIL, the thread lives on.
+//!
+//! A bug that one packet finds must not take the service from everybody else. The panic is counted
+//! by the caller and logged here, once a minute at most, since whoever found the packet can send it
+//! again.
+
+use std::{
+    any::Any,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
+
+use super::seldom::Seldom;
+use crate::{
+    answers::{
+        code,
+        question::{HEADER_OCTETS, QR, Rejection},
+        reply,
+    },
+    respond::Outcome,
+};
+
+/// Answering panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Panicked;
+
+/// Runs `answer` and stops a panic of it. What `answer` was changing may be half changed then: the
+/// caller must replace it.
+pub fn guarded<T>(client: SocketAddr, answer: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(answer)).map_err(|panic| {
+        if LOGGED.is_due(Instant::now()) {
+            let message = message_of(&*panic);
+            tracing::error!(%client, panic = message, "answering a question panicked; its client got SERVFAIL");
+        }
+        Panicked
+    })
+}
+
+/// Writes the bare SERVFAIL that a question gets whose answering panicked. None if there is no
+/// header to reply to.
+pub fn server_failure(message: &[u8], buffer: &mut [u8]) -> Option<Outcome> {
+    let header = message.first_chunk::<HEADER_OCTETS>()?;
+    let id = u16::from_be_bytes([header[0], header[1]]);
+    let kept = u16::from_be_bytes([header[2], header[3]]) & FLAGS_KEPT;
+    let reply_octets = reply::reject(Rejection { id, flags: QR | kept | code::SERVFAIL }, buffer);
+    Some(Outcome { rcode: code::SERVFAIL, route: None, qtype: 0, dnssec_ok: false, reply_octets })
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+static LOGGED: Seldom = Seldom::new();
+
+/// Opcode, RD and CD: what a reply repeats.
+const FLAGS_KEPT: u16 = 0x7910;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+    #[test]
+    fn a_panic_stops_at_the_guard() {
+        assert_eq!(guarded(CLIENT, || 7), Ok(7));
+        assert_eq!(guarded(CLIENT, || -> u8 { panic!("on purpose") }), Err(Panicked));
+    }
+
+    #[test]
+    fn the_failure_repeats_id_opcode_rd_and_cd_and_nothing_else() {
+        let mut query = [0xff; 40];
+        query[..4].copy_from_slice(&[0xab, 0xcd, 0x7f, 0xff]);
+        let mut buffer = [0xee; 20];
+        let outcome = server_failure(&query, &mut buffer).unwrap();
+        assert_eq!((outcome.rcode, outcome.reply_octets), (2, 12));
+        assert_eq!(buffer[..12], [0xab, 0xcd, 0xf9, 0x12, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(server_failure(&query[..11], &mut buffer), None);
+    }
+}
