@@ -8,6 +8,7 @@
 
 mod compile;
 mod events;
+mod signals;
 pub mod source;
 
 use std::{
@@ -24,7 +25,6 @@ use std::{
 use thiserror::Error;
 use tokio::{
     runtime::{Builder, Runtime},
-    signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinSet,
 };
@@ -46,6 +46,7 @@ use crate::{
     },
 };
 use events::Counted;
+pub use signals::Signals;
 
 /// A server whose sockets are bound. It serves from [`start`](Self::start) on.
 pub struct Server {
@@ -256,19 +257,17 @@ impl Server {
         })
     }
 
-    /// Waits until the process is told to end: SIGTERM or SIGINT. Then shuts down.
-    pub fn run_until_signal(self) {
-        let signal = self.runtime.block_on(async {
-            let (Ok(mut terminate), Ok(mut interrupt)) =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-            else {
-                return std::future::pending().await;
-            };
-            tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-            }
-        });
+    /// Takes the signals that tell the process to end, so that none of them interrupts an answer.
+    ///
+    /// # Errors
+    /// The system does not let it.
+    pub fn signals(&self) -> Result<Signals, StartError> {
+        Ok(Signals::new(&self.runtime)?)
+    }
+
+    /// Waits for a signal. Then shuts down.
+    pub fn run_until(self, mut signals: Signals) {
+        let signal = self.runtime.block_on(signals.received());
         tracing::info!("{signal}: answering what has arrived, then ending");
         self.shutdown();
     }

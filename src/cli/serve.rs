@@ -35,9 +35,11 @@ impl Serve {
         let mut server = Server::bind(&config).map_err(|error| Failure(error.to_string()))?;
         let snapshots =
             Snapshots::start(sources, options(&config), server.feed()).map_err(|error| Failure(error.to_string()))?;
+        // From here on there are answers that a signal must not interrupt.
+        let signals = server.signals().map_err(|error| Failure(error.to_string()))?;
         server.start().map_err(|error| Failure(error.to_string()))?;
         announce(&config, &server, &snapshots);
-        server.run_until_signal();
+        server.run_until(signals);
         Ok(ExitCode::SUCCESS)
     }
 }
