@@ -8,6 +8,7 @@
 
 mod compile;
 mod events;
+mod signals;
 pub mod source;
 
 use std::{
@@ -24,7 +25,6 @@ use std::{
 use thiserror::Error;
 use tokio::{
     runtime::{Builder, Runtime},
-    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinSet,
 };
@@ -46,6 +46,7 @@ use crate::{
     },
 };
 use events::Counted;
+pub use signals::Signals;
 
 /// A server whose sockets are bound. It serves from [`start`](Self::start) on.
 pub struct Server {
@@ -69,12 +70,6 @@ pub struct Server {
     drain: watch::Sender<bool>,
     /// Tells the admin address to close; it stays open while the others drain.
     close_admin: watch::Sender<bool>,
-}
-
-/// What tells the process to end.
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
 }
 
 /// Why a server cannot serve.
@@ -262,24 +257,17 @@ impl Server {
         })
     }
 
-    /// Takes over SIGTERM and SIGINT: from now on they do not end the process by themselves. Comes
-    /// before [`start`](Self::start), or a signal between the two would lose what had been asked.
+    /// Takes the signals that tell the process to end, so that none of them interrupts an answer.
     ///
     /// # Errors
-    /// The system will not hand them over.
-    pub fn signals(&self) -> io::Result<Signals> {
-        let _in_runtime = self.runtime.enter();
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    /// The system does not let it.
+    pub fn signals(&self) -> Result<Signals, StartError> {
+        Ok(Signals::new(&self.runtime)?)
     }
 
-    /// Waits until the process is told to end, then shuts down.
+    /// Waits for a signal. Then shuts down.
     pub fn run_until(self, mut signals: Signals) {
-        let signal = self.runtime.block_on(async {
-            tokio::select! {
-                _ = signals.terminate.recv() => "SIGTERM",
-                _ = signals.interrupt.recv() => "SIGINT",
-            }
-        });
+        let signal = self.runtime.block_on(signals.received());
         tracing::info!("{signal}: answering what has arrived, then ending");
         self.shutdown();
     }

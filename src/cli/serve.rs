@@ -35,7 +35,8 @@ impl Serve {
         let mut server = Server::bind(&config).map_err(|error| Failure(error.to_string()))?;
         let snapshots =
             Snapshots::start(sources, options(&config), server.feed()).map_err(|error| Failure(error.to_string()))?;
-        let signals = server.signals().map_err(|error| Failure(format!("signals: {error}")))?;
+        // From here on there are answers that a signal must not interrupt.
+        let signals = server.signals().map_err(|error| Failure(error.to_string()))?;
         server.start().map_err(|error| Failure(error.to_string()))?;
         announce(&config, &server, &snapshots);
         server.run_until(signals);
