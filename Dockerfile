@@ -17,4 +17,4 @@ COPY --from=build /clusterdns /clusterdns
 USER 65532:65532
 EXPOSE 53/udp 53/tcp 9153/tcp
 ENTRYPOINT ["/clusterdns"]
-CMD ["serve"]
+CMD ["serve", "--listen", "0.0.0.0:53", "--admin", "0.0.0.0:9153"]

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // What there is. Before a whole picture is there, a missing name is SERVFAIL and not NXDOMAIN.
     let cluster = server.feed();
     let objects = vec![namespace("shop"), service("shop", "web", [10, 96, 0, 10])];
-    cluster.apply(Change::Reset(Picture { objects, known: Known::ALL }));
+    cluster.apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }));
     server.start()?;
     println!("{}", ask(address, "web.shop.svc.cluster.local.")?);
 

@@ -34,7 +34,7 @@
 //!         objects.push(object);
 //!     }
 //! }
-//! server.feed().apply(Change::Reset(Picture { objects, known: Known::ALL }));
+//! server.feed().apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }));
 //! server.start()?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```

@@ -67,7 +67,10 @@ impl Cluster {
             local_addresses: vec![[192, 0, 2, 53].into()],
         }));
         let mut store = Store::new(vec![view.clone()]);
-        store.apply(Change::Reset(Picture { objects: self.objects().collect(), known: Known::ALL }), 1);
+        store.apply(
+            Change::Reset(Picture { objects: self.objects().collect(), known: Known::ALL, ..Picture::default() }),
+            1,
+        );
         (store, view)
     }
 

@@ -257,6 +257,9 @@ impl<'a> Ask<'a> {
         }
         let mut full = false;
         self.view.endpoints.read_all(hash, is, |entry| {
+            if full {
+                return;
+            }
             self.view.service(&entry.key.wire, |service| {
                 let hosts = || service.endpoints.iter().flat_map(|group| group.hosts_at(address));
                 for (position, host) in hosts().enumerate().filter(|_| shown(service)) {

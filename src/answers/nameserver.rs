@@ -73,7 +73,7 @@ fn each_name(service: &Service, show: &mut impl FnMut(Composed<'_>, &[IpAddr])) 
             }
             true
         }
-        Target::External(_) | Target::Nothing => false,
+        Target::External(_) | Target::Empty | Target::Nothing => false,
     }
 }
 

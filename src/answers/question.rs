@@ -306,7 +306,7 @@ impl Question<'_> {
     /// The size that a reply over UDP may have: 512 octets, or more where the client says so.
     #[inline]
     pub fn udp_limit_octets(&self) -> usize {
-        self.edns.map_or(UDP_OCTETS_MIN, |edns| usize::from(edns.size_octets).max(UDP_OCTETS_MIN))
+        self.edns.map_or(UDP_OCTETS_MIN, |edns| usize::from(edns.size_octets).clamp(UDP_OCTETS_MIN, UDP_OCTETS_MAX))
     }
 
     /// Opcode, as in the header.
@@ -330,3 +330,5 @@ const RD: u16 = 0x0100;
 const CD: u16 = 0x0010;
 /// What a client without EDNS can take (RFC 1035 section 4.2.1).
 const UDP_OCTETS_MIN: usize = 512;
+/// What fits into a datagram: 65,535 octets less the headers of IPv4 and UDP.
+const UDP_OCTETS_MAX: usize = 65_507;

@@ -40,7 +40,9 @@ pub(super) fn answer<S: Sink>(service: &Service, front: Front<'_>, ask: &Ask<'_>
         (Target::ClusterIps(_) | Target::Endpoints, Front::Endpoint(label)) => {
             endpoints(PortFilter::ANY, Some(label)).answer(ask, out)
         }
-        (Target::Nothing | Target::External(_), _) | (Target::ClusterIps(_), Front::TopologyZone { .. }) => Found::Miss,
+        (Target::Empty, _) if !ask.known().endpoints => Found::Unknown,
+        (Target::Nothing | Target::Empty | Target::External(_), _)
+        | (Target::ClusterIps(_), Front::TopologyZone { .. }) => Found::Miss,
     }
 }
 
@@ -86,7 +88,9 @@ fn cluster_ips<S: Sink>(
                 matching().enumerate().filter_map(|(position, port)| Some((position, port.number?)))
             {
                 if !matching().take(position).any(|earlier| earlier.number == Some(number)) {
-                    ask.push_srv(weight, number, target, out.sink);
+                    if !ask.push_srv(weight, number, target, out.sink) {
+                        break;
+                    }
                 }
             }
             if out.sink.targets() == index {

@@ -42,6 +42,10 @@ impl Events for Counted {
         self.counters.tcp_connections.dec();
     }
 
+    fn unsent(&self) {
+        self.cells.record_unsent();
+    }
+
     fn refused(&self, why: Refused) {
         match why {
             Refused::Connections => self.counters.tcp_refused_full.inc(),

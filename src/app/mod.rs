@@ -14,6 +14,7 @@ pub mod source;
 use std::{
     io,
     net::SocketAddr,
+    process,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -61,7 +62,6 @@ pub struct Server {
     admin_addresses: Vec<SocketAddr>,
     /// What is bound and not served yet.
     bound: Vec<Bound>,
-    admin: Option<Admin>,
     workers: Vec<JoinHandle<()>>,
     tasks: JoinSet<()>,
     /// Tells threads to answer what has arrived, and end.
@@ -121,7 +121,7 @@ impl Server {
         let bound = plan.listeners.iter().map(|listener| bind::bind_both(listener.address, threads));
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
         let admin = Admin::bind(&config.admin_listen).map_err(StartError::Admin)?;
-        Ok(Self {
+        let server = Self {
             feed: Feed::new(store, &plan, metrics.clone(), readiness.clone()),
             responder: Arc::new(Responder::new(plan)),
             metrics,
@@ -132,13 +132,14 @@ impl Server {
             addresses: bound.iter().map(|bound| bound.address).collect(),
             admin_addresses: admin.local_addresses()?,
             bound,
-            admin: Some(admin),
             workers: Vec::new(),
             tasks: JoinSet::new(),
             stop: Arc::default(),
             drain: watch::channel(false).0,
             close_admin: watch::channel(false).0,
-        })
+        };
+        server.start_admin(admin);
+        Ok(server)
     }
 
     /// The tables of a configuration, without a server: for looking at records.
@@ -163,17 +164,19 @@ impl Server {
             self.tasks.spawn(streams.clone().serve(tcp, listener, handler, self.drain.subscribe()));
             self.start_udp(listener, bound.udp, &counted)?;
         }
-        if let Some(admin) = self.admin.take() {
-            let shown = Shown { metrics: self.metrics.clone(), readiness: self.readiness.clone() };
-            let mut close = self.close_admin.subscribe();
-            self.runtime.spawn(async move {
-                let closed = async move { drop(close.wait_for(|&close| close).await) };
-                if let Err(error) = admin.serve(shown, closed).await {
-                    tracing::error!(%error, "the admin address is not served");
-                }
-            });
-        }
         Ok(())
+    }
+
+    /// Serves metrics, health and readiness: already while the cluster is read, for probes ask then.
+    fn start_admin(&self, admin: Admin) {
+        let shown = Shown { metrics: self.metrics.clone(), readiness: self.readiness.clone() };
+        let mut close = self.close_admin.subscribe();
+        self.runtime.spawn(async move {
+            let closed = async move { drop(close.wait_for(|&close| close).await) };
+            if let Err(error) = admin.serve(shown, closed).await {
+                tracing::error!(%error, "the admin address is not served");
+            }
+        });
     }
 
     #[cfg(target_os = "linux")]
@@ -269,6 +272,11 @@ impl Server {
     pub fn run_until(self, mut signals: Signals) {
         let signal = self.runtime.block_on(signals.received());
         tracing::info!("{signal}: answering what has arrived, then ending");
+        self.runtime.spawn(async move {
+            let signal = signals.received().await;
+            tracing::warn!("{signal} again: ending at once");
+            process::exit(1);
+        });
         self.shutdown();
     }
 

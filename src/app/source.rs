@@ -54,15 +54,18 @@ fn paths(sources: &[Source]) -> Vec<PathBuf> {
     sources.iter().filter_map(path).collect()
 }
 
-fn reload(sources: &[Source], options: &Options, feed: &Feed) {
+/// Says whether that is settled: a file that could not be read may be readable at the next look.
+fn reload(sources: &[Source], options: &Options, feed: &Feed) -> bool {
     match load(sources, options) {
         Ok(loaded) => {
             tracing::info!("snapshot read again: {}", loaded.summary);
             apply(loaded, feed);
+            true
         }
         Err(error) => {
             tracing::error!("the snapshot cannot be read, the last good one stays in service: {error}");
             feed.failed(&error.to_string());
+            !matches!(error, LoadError::Changing(_) | LoadError::Io { .. })
         }
     }
 }

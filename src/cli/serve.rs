@@ -1,6 +1,6 @@
 //! `clusterdns serve`: the main job.
 
-use std::{io::IsTerminal, net::SocketAddr, process::ExitCode};
+use std::{io::IsTerminal, net::SocketAddr, process::ExitCode, time::Instant};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -8,6 +8,7 @@ use super::{Failure, Inputs, dig_server, options, origin, sources};
 use crate::{
     app::{Server, source::Snapshots},
     config::Config,
+    sockets::seldom::Seldom,
 };
 
 /// Answer DNS questions about a cluster.
@@ -22,6 +23,9 @@ pub(super) struct Serve {
     /// Where to listen, UDP and TCP, in place of the configured addresses. May be repeated
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
+    /// Where to serve metrics, health and readiness, in place of the configured addresses. May be repeated
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin: Vec<SocketAddr>,
 }
 
 impl Serve {
@@ -29,7 +33,10 @@ impl Serve {
         log_to_stderr();
         let mut config = self.inputs.config()?;
         if !self.listen.is_empty() {
-            config.servers.iter_mut().for_each(|server| server.listen.clone_from(&self.listen));
+            config.listen_on(&self.listen).map_err(Failure)?;
+        }
+        if !self.admin.is_empty() {
+            config.admin_listen.clone_from(&self.admin);
         }
         let sources = sources(&config)?;
         let mut server = Server::bind(&config).map_err(|error| Failure(error.to_string()))?;
@@ -75,5 +82,11 @@ fn log_to_stderr() {
     let lines = fmt().with_env_filter(filter).with_target(false).with_ansi(terminal).with_writer(std::io::stderr);
     // A program that embeds us may have set a logger of its own.
     let _ = lines.try_init();
-    std::panic::set_hook(Box::new(|panic| tracing::error!("a defect was met, please report it: {panic}")));
+    // Whoever found a packet that leads to a defect can send it again.
+    static LOGGED: Seldom = Seldom::new();
+    std::panic::set_hook(Box::new(|panic| {
+        if LOGGED.is_due(Instant::now()) {
+            tracing::error!("a defect was met, please report it: {panic}");
+        }
+    }));
 }

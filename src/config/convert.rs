@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    net::SocketAddr,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::{Range, RangeInclusive},
     time::Duration,
 };
@@ -42,6 +42,7 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:5300";
 const DEFAULT_SERVICE_CIDR: &str = "10.96.0.0/12";
 const DEFAULT_ZONES: [&str; 3] = ["cluster.local", "in-addr.arpa", "ip6.arpa"];
 const DEFAULT_TTL_SECS: u32 = 5;
+const YEAR_SECS: u64 = 31_536_000;
 
 /// Values on their way, and what is wrong with some.
 #[derive(Default)]
@@ -71,11 +72,13 @@ impl Checked {
     fn tcp(&mut self, tcp: file::Tcp) -> Tcp {
         Tcp {
             connections: self.within(tcp.connections, 1000, 1..=1_000_000),
-            connections_per_client: self.within(tcp.connections_per_client, 200, 1..=1_000_000),
+            connections_per_client: self.within(tcp.connections_per_client, 250, 1..=1_000_000),
             idle_timeout: Duration::from_secs(self.within(tcp.idle_timeout_secs, 10, 1..=3600)),
             message_timeout: Duration::from_secs(self.within(tcp.message_timeout_secs, 5, 1..=3600)),
             queries_per_connection: Some(tcp.queries_per_connection).filter(|&queries| queries > 0),
-            connection_age: Some(tcp.connection_age_secs).filter(|&secs| secs > 0).map(Duration::from_secs),
+            connection_age: Some(self.within(tcp.connection_age_secs, 0, 0..=YEAR_SECS))
+                .filter(|&secs| secs > 0)
+                .map(Duration::from_secs),
         }
     }
 
@@ -102,6 +105,12 @@ impl Checked {
                 self.problem::<()>(span.clone(), format!("zone {apex} has a server on {address} already"));
             }
             self.taken.push(pair);
+        }
+        for address in listen.iter().filter(|address| address.ip() == Ipv6Addr::UNSPECIFIED) {
+            let ipv4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+            if self.taken.iter().any(|(taken, _)| *taken == ipv4) {
+                self.problem::<()>(span.clone(), format!("{address} takes IPv4 clients too: leave {ipv4} out"));
+            }
         }
     }
 

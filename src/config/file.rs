@@ -49,7 +49,7 @@ pub(super) struct Tcp {
     pub(super) idle_timeout_secs: Option<Spanned<u64>>,
     pub(super) message_timeout_secs: Option<Spanned<u64>>,
     pub(super) queries_per_connection: usize,
-    pub(super) connection_age_secs: u64,
+    pub(super) connection_age_secs: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

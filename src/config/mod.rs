@@ -115,6 +115,21 @@ impl Config {
             .map_err(|problems| problems.into_iter().map(|problem| problem.in_text(text, origin)).collect())
     }
 
+    /// Makes all servers listen on other addresses.
+    ///
+    /// # Errors
+    /// Two servers would have the same zone on one address.
+    pub fn listen_on(&mut self, addresses: &[SocketAddr]) -> Result<(), String> {
+        let zones = || self.servers.iter().flat_map(|server| &server.zones);
+        if let Some(zone) =
+            zones().enumerate().find_map(|(index, zone)| zones().take(index).find(|other| *other == zone))
+        {
+            return Err(format!("two servers have the zone {}: they cannot listen on the same address", zone.apex));
+        }
+        self.servers.iter_mut().for_each(|server| server.listen = addresses.to_vec());
+        Ok(())
+    }
+
     /// What the objects must keep for all views.
     pub fn needs(&self) -> Needs {
         let views = self.servers.iter().filter_map(|server| server.kubernetes.as_ref());

@@ -206,6 +206,8 @@ pub enum Change {
 pub struct Picture {
     /// Every object.
     pub objects: Vec<Object>,
+    /// Objects that are there and cannot be read: what was known of them stays.
+    pub left_out: Vec<Key>,
     /// The kinds about which the picture is complete.
     pub known: Known,
 }
@@ -227,6 +229,19 @@ pub struct Known {
 impl Known {
     /// Everything is known.
     pub const ALL: Self = Self { services: true, endpoints: true, namespaces: true, pods: true };
+}
+
+impl Known {
+    /// What both are complete about.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            services: self.services && other.services,
+            endpoints: self.endpoints && other.endpoints,
+            namespaces: self.namespaces && other.namespaces,
+            pods: self.pods && other.pods,
+        }
+    }
 }
 
 impl Object {

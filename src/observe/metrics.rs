@@ -148,6 +148,11 @@ impl SharedCells {
         cells.record_duration(outcome.route, took, 1);
     }
 
+    /// Counts a reply that could not be sent.
+    pub fn record_unsent(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).dropped.unsent.add(1);
+    }
+
     /// Counts an answer that panicked.
     pub fn record_panic(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).panics.add(1);

@@ -57,6 +57,8 @@ pub enum Target {
     Nothing,
     /// The cluster IPs, on these ports.
     ClusterIps(Arc<[Port]>),
+    /// Nothing while it has no ready endpoint (`ignore empty_service`): absent, if the endpoints are known.
+    Empty,
     /// The endpoints.
     Endpoints,
     /// Another name.
@@ -77,7 +79,7 @@ pub enum External {
 }
 
 /// A service label and a namespace label in wire form and lower case, as a question holds them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServiceKey {
     /// `\x03web\x04shop`
     pub wire: Arc<[u8]>,
@@ -121,14 +123,9 @@ impl ServiceKey {
         hash(&self.wire)
     }
 
-    /// The service's own name.
-    pub fn service(&self) -> &[u8] {
-        &self.wire[1..1 + usize::from(self.wire[0])]
-    }
-
-    /// The namespace's name.
-    pub fn namespace(&self) -> &[u8] {
-        &self.wire[2 + usize::from(self.wire[0])..]
+    /// The namespace, as one label.
+    pub fn namespace_label(&self) -> &[u8] {
+        &self.wire[1 + usize::from(self.wire[0])..]
     }
 }
 
@@ -204,7 +201,7 @@ impl Service {
 fn target(service: Option<&objects::Service>, endpoints: &Groups, rules: Rules) -> Target {
     let Some(service) = service else { return Target::Nothing };
     match &service.spec {
-        ServiceSpec::Cluster { .. } if rules.ignore_empty && endpoints.is_empty() => Target::Nothing,
+        ServiceSpec::Cluster { .. } if rules.ignore_empty && endpoints.is_empty() => Target::Empty,
         ServiceSpec::Cluster { .. } => Target::ClusterIps(service.ports.iter().map(Port::new).collect()),
         ServiceSpec::Headless => Target::Endpoints,
         ServiceSpec::External { target, .. } => Target::External(external(target)),

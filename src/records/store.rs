@@ -26,6 +26,8 @@ pub struct Store {
     pods: HashMap<Key, objects::Pod>,
     known: Known,
     views: Vec<Arc<View>>,
+    /// What changed and is not published yet.
+    touched: HashSet<ServiceKey>,
 }
 
 /// A Service and the objects that list its endpoints.
@@ -48,6 +50,10 @@ impl Store {
             Change::Delete(key) => self.delete(&key, now_unix_secs),
             Change::Reset(picture) => self.reset(picture, now_unix_secs),
         }
+        self.publish_touched(now_unix_secs);
+        for view in &self.views {
+            view.set_known(self.known);
+        }
     }
 
     /// Every Service that is known, without those of which only endpoints are.
@@ -60,8 +66,15 @@ impl Store {
         self.known
     }
 
+    /// Every Service is published once, when all of its objects are as they will be: none is ever
+    /// seen with only some of its endpoints.
     fn reset(&mut self, picture: Picture, now_unix_secs: u32) {
-        let mut kept: HashSet<Key> = HashSet::with_capacity(picture.objects.len());
+        // What is known no more is unknown before anything of it is deleted.
+        for view in &self.views {
+            view.set_known(self.known.and(picture.known));
+        }
+        // What is there and cannot be read is as it was.
+        let mut kept: HashSet<Key> = picture.left_out.into_iter().collect();
         // Namespaces first: a service that arrives before its namespace would be hidden for a while.
         let (namespaces, others): (Vec<_>, Vec<_>) =
             picture.objects.into_iter().partition(|object| matches!(object, Object::Namespace(_)));
@@ -73,8 +86,8 @@ impl Store {
             self.delete(&key, now_unix_secs);
         }
         self.known = picture.known;
+        self.publish_touched(now_unix_secs);
         for view in &self.views {
-            view.set_known(self.known);
             view.namespaces.for_each(|cell| forget_namespace(view, cell.clone()));
         }
     }
@@ -96,13 +109,13 @@ impl Store {
     fn put(&mut self, object: Object, now_unix_secs: u32) {
         match object {
             Object::Service(service) => {
-                self.change_service(&service.namespace.clone(), &service.name.clone(), now_unix_secs, |joined| {
+                self.change_service(&service.namespace.clone(), &service.name.clone(), |joined| {
                     let changed = joined.service.as_ref() != Some(&service);
                     joined.service = Some(service);
                     changed
                 });
             }
-            Object::Endpoints(endpoints) => self.put_endpoints(endpoints, now_unix_secs),
+            Object::Endpoints(endpoints) => self.put_endpoints(endpoints),
             Object::Namespace(namespace) => {
                 let name = namespace.name.clone();
                 if self.namespaces.get(&name) != Some(&namespace) {
@@ -118,9 +131,9 @@ impl Store {
     fn delete(&mut self, key: &Key, now_unix_secs: u32) {
         match key.kind {
             Kind::Service => {
-                self.change_service(&key.namespace, &key.name, now_unix_secs, |joined| joined.service.take().is_some());
+                self.change_service(&key.namespace, &key.name, |joined| joined.service.take().is_some());
             }
-            Kind::EndpointSlice | Kind::Endpoints => self.delete_endpoints(key, now_unix_secs),
+            Kind::EndpointSlice | Kind::Endpoints => self.delete_endpoints(key),
             Kind::Namespace => {
                 if self.namespaces.remove(&key.name).is_some() {
                     self.publish_namespace(&key.name);
@@ -136,18 +149,18 @@ impl Store {
         }
     }
 
-    fn put_endpoints(&mut self, endpoints: objects::Endpoints, now_unix_secs: u32) {
+    fn put_endpoints(&mut self, endpoints: objects::Endpoints) {
         let object = Object::Endpoints(endpoints);
         let key = object.key();
         let Object::Endpoints(endpoints) = object else { return };
         // A slice without the label belongs to no Service: nothing can be said of it.
         let owner = endpoints.service.clone().and_then(|service| ServiceKey::new(&endpoints.namespace, &service));
         if self.listed.get(&key).is_some_and(|listed| Some(listed) != owner.as_ref()) {
-            self.delete_endpoints(&key, now_unix_secs);
+            self.delete_endpoints(&key);
         }
         let (Some(_), Some(service)) = (owner, endpoints.service.clone()) else { return };
         let namespace = endpoints.namespace.clone();
-        self.change_service(&namespace, &service, now_unix_secs, |joined| {
+        self.change_service(&namespace, &service, |joined| {
             match joined.listed.iter_mut().find(|listed| is_object(listed, &key)) {
                 Some(listed) if *listed == endpoints => false,
                 Some(listed) => {
@@ -165,9 +178,9 @@ impl Store {
         }
     }
 
-    fn delete_endpoints(&mut self, key: &Key, now_unix_secs: u32) {
+    fn delete_endpoints(&mut self, key: &Key) {
         let Some(owner) = self.listed.remove(key) else { return };
-        self.change(owner, now_unix_secs, |joined| {
+        self.change(owner, |joined| {
             let before = joined.listed.len();
             joined.listed.retain(|listed| !is_object(listed, key));
             joined.listed.len() != before
@@ -188,48 +201,34 @@ impl Store {
         }
     }
 
-    fn change_service(
-        &mut self,
-        namespace: &str,
-        name: &str,
-        now_unix_secs: u32,
-        change: impl FnOnce(&mut Joined) -> bool,
-    ) {
+    fn change_service(&mut self, namespace: &str, name: &str, change: impl FnOnce(&mut Joined) -> bool) {
         // The decoder refuses names that are no labels; a program that embeds us might not.
         if let Some(key) = ServiceKey::new(namespace, name) {
-            self.change(key, now_unix_secs, change);
+            self.change(key, change);
         }
     }
 
-    /// Changes what is known of one Service, and publishes it if `change` says that it differs.
-    fn change(&mut self, key: ServiceKey, now_unix_secs: u32, change: impl FnOnce(&mut Joined) -> bool) {
+    /// Changes what is known of one Service. If `change` says that it differs, it is published when
+    /// the whole change is made.
+    fn change(&mut self, key: ServiceKey, change: impl FnOnce(&mut Joined) -> bool) {
         let mut entry = match self.services.entry(key.wire.clone()) {
             Entry::Occupied(entry) => entry,
             Entry::Vacant(entry) => entry.insert_entry(Joined { key, service: None, listed: Vec::new() }),
         };
-        if !change(entry.get_mut()) {
-            return;
-        }
-        let joined = entry.get();
-        if joined.service.is_none() && joined.listed.is_empty() {
-            let joined = entry.remove();
-            self.publish_service(&joined, now_unix_secs);
-        } else {
-            let key = joined.key.clone();
-            self.publish_service(&self.services[&key.wire], now_unix_secs);
+        if change(entry.get_mut()) {
+            self.touched.insert(entry.get().key.clone());
+        } else if entry.get().is_empty() {
+            entry.remove();
         }
     }
 
-    fn publish_service(&self, joined: &Joined, now_unix_secs: u32) {
-        for view in &self.views {
-            let namespace = namespace_cell(view, &wire_label(&String::from_utf8_lossy(joined.key.namespace())));
-            let service = joined.service.as_ref().filter(|service| view.selects(&service.labels));
-            let fresh =
-                Service::new(joined.key.clone(), namespace.clone(), service, joined.endpoints(view), view.rules());
-            if publish_service(view, fresh) {
-                view.set_serial(now_unix_secs);
+    fn publish_touched(&mut self, now_unix_secs: u32) {
+        for key in std::mem::take(&mut self.touched) {
+            let Entry::Occupied(entry) = self.services.entry(key.wire) else { continue };
+            publish_joined(&self.views, entry.get(), now_unix_secs);
+            if entry.get().is_empty() {
+                entry.remove();
             }
-            forget_namespace(view, namespace);
         }
     }
 
@@ -270,7 +269,23 @@ impl Store {
     }
 }
 
+fn publish_joined(views: &[Arc<View>], joined: &Joined, now_unix_secs: u32) {
+    for view in views {
+        let namespace = namespace_cell(view, joined.key.namespace_label());
+        let service = joined.service.as_ref().filter(|service| view.selects(&service.labels));
+        let fresh = Service::new(joined.key.clone(), namespace.clone(), service, joined.endpoints(view), view.rules());
+        if publish_service(view, fresh) {
+            view.set_serial(now_unix_secs);
+        }
+        forget_namespace(view, namespace);
+    }
+}
+
 impl Joined {
+    fn is_empty(&self) -> bool {
+        self.service.is_none() && self.listed.is_empty()
+    }
+
     /// "Slices win when the service has any": then what else lists its endpoints is left out.
     fn endpoints<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a objects::Endpoints> + Clone {
         let has_slice = self.listed.iter().any(|listed| listed.origin == Origin::Slice);

@@ -163,8 +163,10 @@ impl View {
 
     /// Says that the tables are complete about these kinds. Called when they are.
     pub fn set_known(&self, known: Known) {
+        // Who looks at no endpoint knows all that there is to know of them.
+        let endpoints = known.endpoints || self.options.no_endpoints;
         let bits = u8::from(known.services)
-            | u8::from(known.endpoints) << 1
+            | u8::from(endpoints) << 1
             | u8::from(known.namespaces) << 2
             | u8::from(known.pods) << 3;
         self.known.store(bits, Ordering::Release);

@@ -9,7 +9,7 @@ pub mod bind;
 pub mod events;
 pub mod guard;
 pub mod portable;
-mod seldom;
+pub mod seldom;
 pub mod stop;
 pub mod tcp;
 #[cfg(target_os = "linux")]

@@ -8,19 +8,20 @@ use std::{
 
 /// Lets one thing be said once in [`INTERVAL`].
 #[derive(Debug, Default)]
-pub(crate) struct Seldom {
+pub struct Seldom {
     said: Mutex<Option<Instant>>,
 }
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
 impl Seldom {
-    pub(crate) const fn new() -> Self {
+    /// Nothing was said yet.
+    pub const fn new() -> Self {
         Self { said: Mutex::new(None) }
     }
 
     /// Whether it may be said now; then it counts as said.
-    pub(crate) fn is_due(&self, now: Instant) -> bool {
+    pub fn is_due(&self, now: Instant) -> bool {
         let mut said = self.said.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let due = said.is_none_or(|said| now.saturating_duration_since(said) >= INTERVAL);
         if due {

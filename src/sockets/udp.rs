@@ -25,6 +25,9 @@ use crate::respond::{Asked, Memory, Responder, Transport};
 /// How long a thread without packets waits before it looks whether it should stop.
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// How long a thread that should end goes on while packets keep coming.
+const DRAIN_MAX: Duration = Duration::from_secs(1);
+
 /// What a thread needs to answer.
 pub struct Worker<T> {
     /// Its own socket.
@@ -54,9 +57,13 @@ impl<T: Tally> Worker<T> {
     fn run(self) {
         let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
         let (mut memory, mut runs) = (Memory::starting_at(self.turn), Runs::default());
+        let mut stop_seen: Option<Instant> = None;
         loop {
             // Looked at before the socket: a signal may end the wait while packets are queued.
             let stopping = self.stop.load(Ordering::Relaxed);
+            if stopping && stop_seen.get_or_insert_with(Instant::now).elapsed() > DRAIN_MAX {
+                return;
+            }
             // An error is about the socket, not about a packet: an ICMP message, or memory. It passes.
             let received = inbox.receive(&self.socket).unwrap_or(0);
             if received > 0 {

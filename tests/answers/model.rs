@@ -49,7 +49,7 @@ proptest! {
             for key in objects.keys() {
                 store.apply(Change::Delete(key.clone()), NOW);
             }
-            anew.apply(Change::Reset(Picture { objects: Vec::new(), known: Known::ALL }), NOW);
+            anew.apply(Change::Reset(Picture { known: Known::ALL, ..Picture::default() }), NOW);
             for view in [stepped, fresh] {
                 prop_assert!(view.services.is_empty(), "services");
                 prop_assert!(view.namespaces.is_empty(), "namespaces");
@@ -95,7 +95,7 @@ fn change(step: Step, objects: &mut BTreeMap<Key, Object>) -> Change {
 }
 
 fn picture(objects: &BTreeMap<Key, Object>) -> Picture {
-    Picture { objects: objects.values().rev().cloned().collect(), known: Known::ALL }
+    Picture { objects: objects.values().rev().cloned().collect(), known: Known::ALL, ..Picture::default() }
 }
 
 fn records(view: &View) -> Vec<String> {

@@ -35,7 +35,8 @@ pub(crate) fn responder(objects: &[String]) -> Arc<Responder> {
     }));
     let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}"#.to_owned();
     let objects = objects.iter().chain([&namespace]).map(|json| object(json)).collect();
-    Store::new(vec![view.clone()]).apply(Change::Reset(Picture { objects, known: Known::ALL }), 1);
+    Store::new(vec![view.clone()])
+        .apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }), 1);
     let transfer = Some(Transfer { to: vec!["0.0.0.0/0".parse().expect("a CIDR")] });
     Arc::new(Responder::new(Plan {
         servers: vec![Server { view: Some(view), transfer, rotate: false, unanswered: 5 }],

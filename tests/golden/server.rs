@@ -48,7 +48,7 @@ impl Server {
             let list: serde_json::Value = serde_json::from_str(objects).expect("a list of objects");
             let items = list["items"].as_array().expect("items");
             let objects = items.iter().filter_map(|item| object(&item.to_string())).collect();
-            server.apply(Change::Reset(Picture { objects, known: Known::ALL }));
+            server.apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }));
         }
         server
     }

@@ -104,7 +104,7 @@ impl Cluster {
         namespaces.sort();
         namespaces.dedup();
         objects.extend(namespaces.iter().map(|name| namespace(name)));
-        Picture { objects, known: self.known }
+        Picture { objects, known: self.known, ..Picture::default() }
     }
 
     /// A server that has seen it.

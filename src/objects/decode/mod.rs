@@ -138,6 +138,13 @@ impl<'a> Raw<'a> {
         read.map_err(|message| self.problem(kind, Some(&metadata), message))
     }
 
+    /// Which object this is, if that can be read.
+    pub(super) fn key(&self) -> Option<Key> {
+        let metadata: Metadata<'_> = part("metadata", self.metadata).ok()?;
+        let kind = self.known_kind().ok()??;
+        check_name(kind, &metadata).ok().map(|()| key(kind, &metadata))
+    }
+
     fn known_kind(&self) -> Result<Option<Kind>, Problem> {
         let Some(kind) = self.kind.filled() else {
             return Err(Problem::error(None, "no kind; expected an object as kubectl prints it"));

@@ -29,6 +29,8 @@ pub(super) struct Gather<'p> {
     backings: Backings,
     /// Of Pods without backing, as far as a Service could be given them.
     pod_ips: Vec<IpAddr>,
+    /// Objects that cannot be read.
+    left_out: Vec<Key>,
     seen: Seen,
     problems: Problems,
     summary: Summary,
@@ -45,7 +47,7 @@ struct Seen {
     services: bool,
     listings: bool,
     pods: bool,
-    everything: bool,
+    namespaces: bool,
 }
 
 impl<'p> Gather<'p> {
@@ -60,6 +62,7 @@ impl<'p> Gather<'p> {
             namespaces: BTreeSet::new(),
             backings: Backings::default(),
             pod_ips: Vec::new(),
+            left_out: Vec::new(),
             seen: Seen::default(),
             problems: Problems::default(),
             summary: Summary::default(),
@@ -92,13 +95,12 @@ impl<'p> Gather<'p> {
         (self.progress)(Progress { bytes_done, bytes_total: self.bytes_total, objects: self.found.len() });
     }
 
-    /// A list speaks about its kind even where it is empty, and an empty `List` about all of them:
-    /// `kubectl get svc,pods` of a cluster that has none.
+    /// A list speaks about its kind even where it is empty. An empty `List` speaks about none: it is
+    /// what `kubectl get` prints where the API does not answer, and no cluster is empty.
     pub(super) fn list(&mut self, raw: &Raw<'_>, empty: bool) {
-        self.any = true;
-        match raw.list_kind() {
-            Some(kind) => self.seen.kind(kind),
-            None => self.seen.everything |= empty && raw.is_plain_list(),
+        self.any |= !(empty && raw.is_plain_list());
+        if let Some(kind) = raw.list_kind() {
+            self.seen.kind(kind);
         }
     }
 
@@ -119,7 +121,13 @@ impl<'p> Gather<'p> {
                     self.found.push((object, place));
                 }
             }
-            Err(problem) => self.problem(problem.at(place)),
+            Err(problem) => {
+                self.problem(problem.at(place));
+                if let Some(key) = raw.key() {
+                    self.seen.kind(key.kind);
+                    self.left_out.push(key);
+                }
+            }
         }
     }
 
@@ -153,7 +161,7 @@ impl<'p> Gather<'p> {
         }
         self.summary.count(&objects);
         self.summary.problems_left_off = self.problems.left_off;
-        (Picture { objects, known }, self.problems.kept, self.summary)
+        (Picture { objects, left_out: self.left_out, known }, self.problems.kept, self.summary)
     }
 
     /// Sorted; of several objects with one key the one that was read last.
@@ -176,10 +184,11 @@ impl<'p> Gather<'p> {
     fn known(&mut self, objects: &[Object]) -> Known {
         let seen = &self.seen;
         let known = Known {
-            services: seen.services || seen.everything,
-            endpoints: seen.listings || seen.pods || seen.everything,
-            namespaces: true,
-            pods: self.needs.pods && (seen.pods || seen.everything),
+            services: seen.services,
+            endpoints: seen.listings || seen.pods,
+            // What namespaces are labelled with only a Namespace says.
+            namespaces: seen.namespaces || !self.needs.labels,
+            pods: self.needs.pods && seen.pods,
         };
         if !known.services {
             self.warn("no Service in it, so every name of the cluster is unknown");
@@ -231,7 +240,7 @@ impl Seen {
             Kind::Service => self.services = true,
             Kind::EndpointSlice | Kind::Endpoints => self.listings = true,
             Kind::Pod => self.pods = true,
-            Kind::Namespace => {}
+            Kind::Namespace => self.namespaces = true,
         }
     }
 }

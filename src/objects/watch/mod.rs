@@ -52,12 +52,13 @@ impl Default for Pace {
 
 impl Watcher {
     /// Calls `on_change` on the watcher's thread whenever the content of `paths` (files or folders)
-    /// is no longer the `loaded` one, or can no longer be read. The caller then loads again.
+    /// is no longer the `loaded` one, or can no longer be read. The caller then loads again, and says
+    /// whether that is settled: if not, it is called again at the next look.
     pub fn new(
         paths: Vec<PathBuf>,
         loaded: Digest,
         pace: Pace,
-        on_change: impl FnMut() + Send + 'static,
+        on_change: impl FnMut() -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (notices, inbox) = mpsc::channel();
         let watched = Watched::new(notices.clone());
@@ -92,7 +93,7 @@ fn run(
     mut watched: Watched,
     mut observed: Observed,
     pace: Pace,
-    mut on_change: impl FnMut(),
+    mut on_change: impl FnMut() -> bool,
 ) {
     // What happened before the watch was in place gave no notice.
     let mut pause = Duration::ZERO;
@@ -110,7 +111,9 @@ fn run(
         pause = if watched.works() { pace.poll } else { pace.poll_without_notices };
         match observed.look() {
             Look::Same => {}
-            Look::Changed => on_change(),
+            Look::Changed if on_change() => {}
+            // What could not be read may be readable with the same content.
+            Look::Changed => observed.forget(),
             Look::Busy => pause = pace.poll_without_notices,
         }
     }
@@ -152,6 +155,10 @@ enum Look {
 impl Observed {
     fn new(paths: Vec<PathBuf>, loaded: Digest) -> Self {
         Self { paths, stamps: None, digest: Some(loaded) }
+    }
+
+    fn forget(&mut self) {
+        (self.stamps, self.digest) = (None, None);
     }
 
     fn look(&mut self) -> Look {

@@ -168,7 +168,7 @@ impl Watching {
             poll: Duration::from_secs(3_600),
             poll_without_notices: Duration::from_millis(20),
         };
-        let watcher = Watcher::new(paths, loaded, pace, move || told.send(()).unwrap_or_default()).unwrap();
+        let watcher = Watcher::new(paths, loaded, pace, move || told.send(()).is_ok()).unwrap();
         Self { watcher, changes }
     }
 

@@ -268,12 +268,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
     /// Reads what the system holds for us. A socket tells what arrived up to the last time that some
     /// thread of the runtime asked the system, so they get a moment to ask once more.
     async fn receive_what_is_there(&mut self) {
-        while self.inbox.len() < INBOX_AT_STOP_OCTETS {
-            let received = timeout(RECEIVE_AT_STOP, self.inbox.fill(&mut self.stream)).await;
-            if !matches!(received, Ok(Ok(1..))) {
-                return;
+        let received = async {
+            while self.inbox.len() < INBOX_AT_STOP_OCTETS && matches!(self.inbox.fill(&mut self.stream).await, Ok(1..))
+            {
             }
-        }
+        };
+        // A client that goes on asking is not waited for.
+        let _ = timeout(RECEIVE_AT_STOP, received).await;
     }
 
     /// A socket that is closed with unread octets takes replies back that the client has not read.
