@@ -31,14 +31,12 @@ fn answers(criterion: &mut Criterion) {
         });
     });
     group.bench_function("mix", |bencher| {
-        let ask = asking(&responder, &mixed);
-        bencher.iter(ask);
+        bencher.iter(asking(&responder, &mixed));
     });
     for (label, kind) in Kind::ALL {
         let packets = support::packets(cluster, kind, QUESTIONS);
         group.bench_function(label, |bencher| {
-            let ask = asking(&responder, &packets);
-            bencher.iter(ask);
+            bencher.iter(asking(&responder, &packets));
         });
     }
     group.finish();

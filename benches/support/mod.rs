@@ -88,7 +88,7 @@ impl Cluster {
 
     /// The endpoints of a Service; the first of them is another in each round.
     pub(crate) fn slice(self, index: usize, round: usize) -> Object {
-        let first = (1 << 20) | (index * self.endpoints);
+        let first = (1 << 20) + index * self.endpoints;
         let others = (1..self.endpoints).map(|number| endpoint(first + number, None));
         let ready = (0..self.endpoints.min(1)).map(|_| endpoint(first ^ (round % 2) << 23, None)).chain(others);
         slice(&format!("svc-{index}"), index, ready.collect())
@@ -135,16 +135,16 @@ pub(crate) fn namespace(index: usize) -> String {
     format!("ns-{}", index % NAMESPACES)
 }
 
-/// A server of these tables.
+/// A server of these tables, for the root as in kubeadm's Corefile.
 pub(crate) fn responder(view: Arc<View>) -> Responder {
-    let routes = ZONES.map(|zone| Route { listener: 0, zone: zone.to_owned(), server: 0 });
-    let mut zones: Vec<_> =
-        (0..ZONES.len()).map(|index| (Zone::parse(ZONES[index]).expect("a zone").remove(0), index)).collect();
-    zones.push((Zone::new(Name::root()), 0));
     Responder::new(Plan {
         servers: vec![Server { view: Some(view), transfer: None, rotate: true, unanswered: 2 }],
-        listeners: vec![Listener { address: ([0, 0, 0, 0], 53).into(), any_class: true, zones }],
-        routes: routes.into(),
+        listeners: vec![Listener {
+            address: ([0, 0, 0, 0], 53).into(),
+            any_class: true,
+            zones: vec![(Zone::new(Name::root()), 0)],
+        }],
+        routes: vec![Route { listener: 0, zone: ".".into(), server: 0 }],
     })
 }
 

@@ -16,7 +16,7 @@ use crate::{
         self,
         name::{NAME_OCTETS_MAX, Name},
         service::Service,
-        view::{Addressed, Pods, View, mapped},
+        view::{Addressed, Complete, Pods, View, mapped},
         zone::Zone,
     },
 };
@@ -51,6 +51,8 @@ pub struct Ask<'a> {
     pub qtype: u16,
     /// Which address comes first where there are several, as a part of the whole list in 2^32nds.
     pub turn: u32,
+    /// What the tables were complete about before the look-up.
+    complete: Complete,
     /// Whose records they are: the question's, or those of the name that a chain has come to.
     owner: Owner<'a>,
 }
@@ -101,7 +103,7 @@ impl<'a> Ask<'a> {
     /// The question for this type in a zone of the view.
     #[inline]
     pub fn new(view: &'a View, zone: &'a Zone, qtype: u16, turn: u32) -> Self {
-        Self { view, zone, qtype, turn, owner: Owner::Question }
+        Self { view, zone, qtype, turn, complete: view.complete(), owner: Owner::Question }
     }
 
     /// Shows the records of `name` to `sink` and says what was found.
@@ -126,7 +128,8 @@ impl<'a> Ask<'a> {
             if name.zone_start(self.zone.apex.wire(), self.zone.labels).is_none() {
                 return Found::Chase;
             }
-            let owner = Owner::Target(start.targets + index, Composed::absolute(&target.octets[..target.length]));
+            let composed = Composed::absolute(&target.octets[..target.length]);
+            let owner = Owner::Target(start.targets + index, &composed);
             match (Ask { owner, ..*self }).resolve(name, &mut Out { sink, next: &mut chain.next }) {
                 Found::Chase => {}
                 Found::Records => return Found::Records,
@@ -215,7 +218,7 @@ impl<'a> Ask<'a> {
                 let target = Composed::in_zone([name, b"\x03pod", &[]]);
                 let index = out.sink.targets();
                 self.push_srv(100, 0, target, out.sink);
-                self.push_additional(Owner::Target(index, target), ip, out.sink);
+                self.push_additional(Owner::Target(index, &target), ip, out.sink);
             }
             _ => return Found::NoData,
         }
@@ -290,9 +293,10 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// What the tables are complete about.
+    /// What the tables were complete about before the look-up. Asked after it, they might have
+    /// become so without what was missed.
     pub(super) fn known(&self) -> Known {
-        self.view.known()
+        self.complete.known()
     }
 
     fn knows_names(&self) -> bool {
@@ -313,7 +317,7 @@ impl<'a> Ask<'a> {
     }
 
     /// Addresses of the name that was asked for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_addresses<S: Sink>(&self, addresses: Addresses<'_>, sink: &mut S) -> bool {
         match self.owner {
             Owner::Question => sink.push_addresses(addresses, self.view.options.ttl_secs),

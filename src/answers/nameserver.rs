@@ -37,7 +37,7 @@ pub(super) fn name_servers<S: Sink>(ask: &Ask<'_>, sink: &mut S) -> Found {
     let mut index = first;
     each(ask.view, |name, addresses| {
         for &ip in addresses {
-            ask.push_additional(Owner::Target(index, name), ip, sink);
+            ask.push_additional(Owner::Target(index, &name), ip, sink);
         }
         index += 1;
     });

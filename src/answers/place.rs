@@ -71,6 +71,12 @@ impl PortFilter<'_> {
     /// Every port.
     pub const ANY: PortFilter<'static> = PortFilter { port: &[], protocol: &[] };
 
+    /// Whether every port is meant.
+    #[inline]
+    pub fn is_any(&self) -> bool {
+        self.port.is_empty() && self.protocol.is_empty()
+    }
+
     /// Whether a port is meant. Both sides are in lower case.
     pub fn matches(&self, port: &Port) -> bool {
         (self.port.is_empty() || *self.port == *port.name.as_bytes())

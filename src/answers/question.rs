@@ -4,7 +4,7 @@
 //! the OPT record. What it cannot make sense of it turns away with the rcode that CoreDNS gives.
 
 use super::code;
-use crate::records::name::{LABEL_OCTETS_MAX, NAME_OCTETS_MAX};
+use crate::records::name::{LABEL_OCTETS_MAX, NAME_OCTETS_MAX, same};
 
 /// The octets of a message header (RFC 1035 section 4.1.1).
 pub const HEADER_OCTETS: usize = 12;
@@ -66,6 +66,7 @@ pub struct Edns<'p> {
 /// Kept by the caller and written anew for each packet, so that nothing is cleared between two.
 pub struct QueryName {
     octets: [u8; 256],
+    /// Of each label, and of the root behind the last.
     starts: [u8; 128],
     length: usize,
     labels: usize,
@@ -80,14 +81,10 @@ impl QueryName {
     /// Reads the name that starts `wire`. Compression has no place in a question's name.
     #[inline]
     pub fn read(&mut self, wire: &[u8]) -> Option<()> {
-        let taken = wire.len().min(NAME_OCTETS_MAX);
-        self.octets[..taken].copy_from_slice(&wire[..taken]);
+        let wire = &wire[..wire.len().min(NAME_OCTETS_MAX)];
         let (mut at, mut labels) = (0, 0);
         loop {
-            if at >= taken {
-                return None;
-            }
-            let length = usize::from(self.octets[at]);
+            let length = usize::from(*wire.get(at)?);
             self.starts[labels & 127] = at as u8;
             if length == 0 {
                 break;
@@ -98,13 +95,10 @@ impl QueryName {
             labels += 1;
             at += 1 + length;
         }
+        // Lengths are below the letters, so a whole name can be folded.
+        fold(&wire[..=at], &mut self.octets);
         self.length = at + 1;
         self.labels = labels;
-        // Lengths are below the letters, so whole labels can be folded at once; and blocks of a fixed
-        // size fold faster than just the octets of the name.
-        for block in self.octets.as_chunks_mut::<32>().0.iter_mut().take(at / 32 + 1) {
-            block.make_ascii_lowercase();
-        }
         Some(())
     }
 
@@ -120,7 +114,7 @@ impl QueryName {
         self.labels
     }
 
-    /// Where label `index` starts, counted from the left; the root label is the last.
+    /// Where label `index` starts, counted from the left; the root is the last.
     #[inline]
     pub fn start(&self, index: usize) -> usize {
         usize::from(self.starts[index & 127])
@@ -144,10 +138,8 @@ impl QueryName {
         if labels == 0 {
             return Some(self.length - 1);
         }
-        let start = self.length.checked_sub(apex.len())?;
-        // The octets may stand inside of a label.
-        let whole = || self.labels.checked_sub(labels).is_some_and(|index| self.start(index) == start);
-        (self.wire()[start..] == *apex && whole()).then_some(start)
+        let start = self.start(self.labels.checked_sub(labels)?);
+        same(&self.wire()[start..], apex).then_some(start)
     }
 }
 
@@ -158,7 +150,7 @@ impl Default for QueryName {
 }
 
 /// Reads a packet; its name goes to `name`.
-#[inline(always)]
+#[inline]
 pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     let Some(header) = packet.first_chunk::<HEADER_OCTETS>() else { return Packet::Ignored };
     let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
@@ -171,7 +163,8 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     if opcode != code::OPCODE_QUERY && opcode != code::OPCODE_NOTIFY {
         return rejected(code::NOTIMP, OPCODE | RD | CD);
     }
-    let [questions, answers, authorities, additionals] = [word(4), word(6), word(8), word(10)];
+    let [questions, counts @ ..] = [word(4), word(6), word(8), word(10)];
+    let [answers, authorities, additionals] = counts;
     if questions != 1 || answers > 1 || authorities > 1 || additionals > 2 {
         return rejected(code::FORMERR, RD | CD);
     }
@@ -179,19 +172,37 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     if body.is_empty() {
         return rejected(code::SERVFAIL, OPCODE | RD | CD);
     }
-    match read_body([id, flags], body, [answers, authorities, additionals], name) {
-        Some(question) => Packet::Question(question),
+    match read_body(body, id, flags, counts, name) {
+        Some(packet) => packet,
         None => rejected(code::FORMERR, RD | CD),
     }
 }
 
-#[inline(always)]
-fn read_body<'p>(
-    [id, flags]: [u16; 2],
-    body: &'p [u8],
-    counts: [u16; 3],
-    name: &mut QueryName,
-) -> Option<Question<'p>> {
+/// Copies a name in lower case: sixteen octets at a time, the last sixteen once more.
+#[inline]
+fn fold(name: &[u8], lower: &mut [u8; 256]) {
+    let folded = |octets: &[u8; 16]| {
+        let mut folded = *octets;
+        folded.iter_mut().for_each(|octet| *octet = octet.to_ascii_lowercase());
+        folded
+    };
+    match name.last_chunk() {
+        Some(last) => {
+            for (lower, octets) in lower.as_chunks_mut().0.iter_mut().zip(name.as_chunks().0) {
+                *lower = folded(octets);
+            }
+            lower[name.len() - last.len()..name.len()].copy_from_slice(&folded(last));
+        }
+        None => {
+            for (lower, octet) in lower.iter_mut().zip(name) {
+                *lower = octet.to_ascii_lowercase();
+            }
+        }
+    }
+}
+
+#[inline]
+fn read_body<'p>(body: &'p [u8], id: u16, flags: u16, counts: [u16; 3], name: &mut QueryName) -> Option<Packet<'p>> {
     name.read(body)?;
     let end = name.wire().len();
     // A packet may end behind the name or behind the type: what is not there is zero.
@@ -201,21 +212,26 @@ fn read_body<'p>(
         [] => (0, 0, end),
         _ => return None,
     };
-    let mut question =
-        Question { id, flags, name: &body[..name.wire().len()], qtype, qclass, edns: None, has_soa: false };
-    if counts != [0, 0, 0] {
-        read_records(&body[end..], counts, &mut question)?;
-    }
-    Some(question)
+    let records = if counts == [0; 3] { Records::default() } else { read_records(&body[end..], counts)? };
+    let Records { edns, has_soa } = records;
+    Some(Packet::Question(Question { id, flags, name: &body[..name.wire().len()], qtype, qclass, edns, has_soa }))
+}
+
+/// What matters of the records behind a question.
+#[derive(Default)]
+struct Records<'p> {
+    edns: Option<Edns<'p>>,
+    has_soa: bool,
 }
 
 /// Walks the records behind the question. Of several OPT records the last counts; records that
 /// the header promises and the packet lacks are not missed.
-fn read_records<'p>(mut rest: &'p [u8], counts: [u16; 3], question: &mut Question<'p>) -> Option<()> {
+fn read_records(mut rest: &[u8], counts: [u16; 3]) -> Option<Records<'_>> {
+    let mut records = Records::default();
     for (section, count) in counts.into_iter().enumerate() {
         for _ in 0..count {
             if rest.is_empty() {
-                return Some(());
+                return Some(records);
             }
             let record = skip_name(rest)?;
             let (fixed, behind) = record.split_first_chunk::<10>()?;
@@ -223,18 +239,18 @@ fn read_records<'p>(mut rest: &'p [u8], counts: [u16; 3], question: &mut Questio
             let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
             let (data, behind) = behind.split_at_checked(length)?;
             if section == 2 && kind == code::OPT {
-                question.edns = Some(Edns {
+                records.edns = Some(Edns {
                     size_octets: u16::from_be_bytes([fixed[2], fixed[3]]),
                     version: fixed[5],
                     dnssec_ok: fixed[6] & 0x80 != 0,
                     options: well_formed(data)?,
                 });
             }
-            question.has_soa |= section == 1 && kind == code::SOA;
+            records.has_soa |= section == 1 && kind == code::SOA;
             rest = behind;
         }
     }
-    Some(())
+    Some(records)
 }
 
 /// What is behind the owner name of a record.

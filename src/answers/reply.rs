@@ -4,14 +4,17 @@
 //! pointer to it (RFC 1035 section 4.1.4); the target of a SRV is written whole, as RFC 2782 asks.
 //! When a record does not fit, it and all behind it are left out, and TC says so.
 
+mod names;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     code,
     question::{self, HEADER_OCTETS, Question, Rejection},
-    sink::{Addresses, Composed, Data, End, Mark, Owner, Record, Section, Sink},
+    sink::{Addresses, Data, Mark, Owner, Record, Section, Sink},
 };
 use crate::records::name::NAME_OCTETS_MAX;
+use names::pointer;
 
 /// A reply that is being written.
 pub struct Reply<'o> {
@@ -27,9 +30,18 @@ pub struct Reply<'o> {
     /// Where the apex of the question's zone starts in the packet.
     zone_start: usize,
     question_end: usize,
-    /// Where the names start that records point at.
-    targets: [u16; TARGETS_KEPT],
+    targets: &'o mut Targets,
     target_count: usize,
+}
+
+/// Where the names start that records point at. Kept by the caller, so that nothing is cleared
+/// between two replies.
+pub struct Targets([u16; TARGETS_KEPT]);
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self([0; TARGETS_KEPT])
+    }
 }
 
 /// Of so many names the place is remembered, as many as fit into the sizes that are common over
@@ -44,7 +56,7 @@ impl<'o> Reply<'o> {
     /// Starts the reply to a question: the header to come, and the question as it was sent.
     /// `limit_octets` is the size that the client takes.
     #[inline]
-    pub fn new(question: &Question<'_>, limit_octets: usize, buffer: &'o mut [u8]) -> Self {
+    pub fn new(question: &Question<'_>, limit_octets: usize, targets: &'o mut Targets, buffer: &'o mut [u8]) -> Self {
         let name_end = HEADER_OCTETS + question.name.len();
         let question_end = name_end + 4;
         let [a, b] = question.qtype.to_be_bytes();
@@ -62,7 +74,7 @@ impl<'o> Reply<'o> {
             counts: [0; 3],
             zone_start: 0,
             question_end,
-            targets: [0; TARGETS_KEPT],
+            targets,
             target_count: 0,
         }
     }
@@ -107,9 +119,9 @@ impl<'o> Reply<'o> {
         self.counts[2] += 1;
     }
 
-    /// A record of the answer that is written already.
+    /// A record that is written already.
     #[inline]
-    fn push_whole<const OCTETS: usize>(&mut self, record: &[u8; OCTETS]) -> bool {
+    fn push_whole<const OCTETS: usize>(&mut self, section: Section, record: &[u8; OCTETS]) -> bool {
         let end = self.length + OCTETS;
         let room = self.buffer[self.length..].first_chunk_mut().filter(|_| end <= self.limit);
         let Some(room) = room else {
@@ -118,8 +130,24 @@ impl<'o> Reply<'o> {
         };
         *room = *record;
         self.length = end;
-        self.counts[0] += 1;
+        self.counts[section as usize] += 1;
         true
+    }
+
+    /// As many as fit of several records of the answer that are written already.
+    fn push_all_whole<const OCTETS: usize>(&mut self, records: impl ExactSizeIterator<Item = [u8; OCTETS]>) -> bool {
+        let (count, room) = (records.len(), self.limit.saturating_sub(self.length) / OCTETS);
+        let fitting = count.min(room);
+        let end = self.length + fitting * OCTETS;
+        for (place, record) in self.buffer[self.length..end].as_chunks_mut().0.iter_mut().zip(records) {
+            *place = record;
+        }
+        self.length = end;
+        self.counts[Section::Answer as usize] += fitting as u16;
+        if fitting < count {
+            self.limit = 0;
+        }
+        fitting == count
     }
 
     fn is_full(&self) -> bool {
@@ -130,75 +158,6 @@ impl<'o> Reply<'o> {
     fn put(&mut self, octets: &[u8]) {
         self.buffer[self.length..self.length + octets.len()].copy_from_slice(octets);
         self.length += octets.len();
-    }
-
-    fn put_pointer(&mut self, to: usize) {
-        self.put(&(0xc000 | to as u16).to_be_bytes());
-    }
-
-    #[inline]
-    fn put_owner(&mut self, owner: &Owner<'_>) {
-        match owner {
-            Owner::Question => self.put_pointer(HEADER_OCTETS),
-            Owner::Zone => self.put_pointer(self.zone_start),
-            Owner::Target(index, name) => match self.target(*index) {
-                Some(start) => self.put_pointer(start),
-                None => self.put_name(name),
-            },
-        }
-    }
-
-    /// A name, its end as a pointer where the packet has it.
-    fn put_name(&mut self, name: &Composed<'_>) {
-        for labels in name.labels {
-            self.put(labels);
-        }
-        match name.end {
-            End::Zone => self.put_pointer(self.zone_start),
-            End::Name(wire) => self.put_absolute(wire),
-        }
-    }
-
-    /// An absolute name; what it has in common with the end of the question's becomes a pointer.
-    fn put_absolute(&mut self, wire: &[u8]) {
-        let mut start = HEADER_OCTETS;
-        while start + 1 < self.name_end() {
-            let shared = &self.buffer[start..self.name_end()];
-            // The same octets might stand inside of a label.
-            if let Some(labels) = wire.strip_suffix(shared).filter(|labels| is_whole_labels(labels)) {
-                self.put(labels);
-                return self.put_pointer(start);
-            }
-            start += 1 + usize::from(self.buffer[start]);
-        }
-        self.put(wire);
-    }
-
-    /// A name without any pointer.
-    fn put_whole_name(&mut self, name: &Composed<'_>) {
-        for labels in name.labels {
-            self.put(labels);
-        }
-        match name.end {
-            End::Zone => {
-                let zone = self.zone_start..self.name_end();
-                self.buffer.copy_within(zone.clone(), self.length);
-                self.length += zone.len();
-            }
-            End::Name(wire) => self.put(wire),
-        }
-    }
-
-    fn name_end(&self) -> usize {
-        self.question_end - 4
-    }
-
-    fn name_octets(&self, name: &Composed<'_>) -> usize {
-        let end = match name.end {
-            End::Zone => self.name_end() - self.zone_start,
-            End::Name(wire) => wire.len(),
-        };
-        name.labels.iter().map(|labels| labels.len()).sum::<usize>() + end
     }
 
     /// Type, class IN, TTL; the length of the data follows.
@@ -217,26 +176,8 @@ impl<'o> Reply<'o> {
         self.buffer[start..start + 2].copy_from_slice(&octets.to_be_bytes());
     }
 
-    /// Remembers that the name written next is one that records may own.
-    fn note_target(&mut self) {
-        self.note_target_at(if self.length <= POINTER_MAX { self.length as u16 } else { 0 });
-    }
-
-    fn note_target_at(&mut self, start: u16) {
-        if let Some(target) = self.targets.get_mut(self.target_count) {
-            *target = start;
-        }
-        self.target_count += 1;
-    }
-
-    /// Where a pointer finds the name that the `index`-th pointing record holds.
-    fn target(&self, index: usize) -> Option<usize> {
-        let start = *self.targets.get(index)?;
-        (start > 0 && index < self.target_count).then_some(usize::from(start))
-    }
-
     fn put_soa(&mut self, serial: u32, minimum_secs: u32) {
-        let [high, low] = (0xc000 | self.zone_start as u16).to_be_bytes();
+        let [high, low] = pointer(self.zone_start);
         let mut data = *SOA_DATA;
         [data[7], data[8], data[20], data[21]] = [high, low, high, low];
         let numbers = [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs].map(u32::to_be_bytes);
@@ -256,9 +197,7 @@ impl<'o> Reply<'o> {
             }
             Data::Ptr(name) => reply.put_name(name),
             Data::Srv { weight, port, target } => {
-                reply.put(&[0, 0]);
-                reply.put(&weight.to_be_bytes());
-                reply.put(&port.to_be_bytes());
+                reply.put([[0; 2], weight.to_be_bytes(), port.to_be_bytes()].as_flattened());
                 reply.note_target();
                 reply.put_whole_name(target);
             }
@@ -274,9 +213,8 @@ impl<'o> Reply<'o> {
     #[inline]
     fn octets_max(&self, record: &Record<'_>) -> Option<usize> {
         let owner = match &record.owner {
-            Owner::Question | Owner::Zone => 2,
-            Owner::Target(index, _) if self.target(*index).is_some() => 2,
-            Owner::Target(_, name) => self.name_octets(name),
+            Owner::Target(index, name) if self.target(*index).is_none() => self.name_octets(name),
+            _ => 2,
         };
         let (name, rest) = match &record.data {
             Data::Address(IpAddr::V4(_)) => (0, 4),
@@ -294,6 +232,11 @@ impl<'o> Reply<'o> {
 impl Sink for Reply<'_> {
     #[inline]
     fn push(&mut self, section: Section, record: &Record<'_>) -> bool {
+        if let Data::Address(IpAddr::V4(ip)) = record.data
+            && let Some(owner) = self.owner(&record.owner)
+        {
+            return self.push_whole(section, &whole_a(owner, ip, record.ttl_secs));
+        }
         if self.is_full() {
             return false;
         }
@@ -328,8 +271,9 @@ impl Sink for Reply<'_> {
     #[inline]
     fn push_addresses(&mut self, addresses: Addresses<'_>, ttl_secs: u32) -> bool {
         match addresses {
-            Addresses::V4(list) => list.iter().all(|&ip| self.push_whole(&whole_a(ip, ttl_secs))),
-            Addresses::V6(list) => list.iter().all(|&ip| self.push_whole(&whole_aaaa(ip, ttl_secs))),
+            Addresses::V4(&[ip]) => self.push_whole(Section::Answer, &whole_a(HEADER_OCTETS, ip, ttl_secs)),
+            Addresses::V4(list) => self.push_all_whole(list.iter().map(|&ip| whole_a(HEADER_OCTETS, ip, ttl_secs))),
+            Addresses::V6(list) => self.push_all_whole(list.iter().map(|&ip| whole_aaaa(ip, ttl_secs))),
         }
     }
 
@@ -366,11 +310,11 @@ impl Sink for Reply<'_> {
     }
 }
 
-/// An A record whose owner is the question.
+/// An A record with a pointer to its owner.
 #[inline]
-fn whole_a(ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
-    let ([a, b, c, d], [e, f, g, h]) = (ttl_secs.to_be_bytes(), ip.octets());
-    [0xc0, HEADER_OCTETS as u8, 0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]
+fn whole_a(owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
+    let ([high, low], [a, b, c, d], [e, f, g, h]) = (pointer(owner), ttl_secs.to_be_bytes(), ip.octets());
+    [high, low, 0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]
 }
 
 /// An AAAA record whose owner is the question.
@@ -400,16 +344,6 @@ pub fn is_echoed(option: u16) -> bool {
 fn echoed_octets(options: &[u8]) -> usize {
     let echoed = question::Options(options).flatten().filter(|(number, _)| is_echoed(*number));
     echoed.map(|(_, data)| 4 + data.len()).sum()
-}
-
-fn is_whole_labels(mut wire: &[u8]) -> bool {
-    while let Some((&length, rest)) = wire.split_first() {
-        match rest.get(usize::from(length)..) {
-            Some(rest) => wire = rest,
-            None => return false,
-        }
-    }
-    true
 }
 
 const FIXED_OCTETS: usize = 10;

@@ -54,7 +54,7 @@ fn cluster_ips<S: Sink>(
     ask: &Ask<'_>,
     out: &mut Out<'_, S>,
 ) -> Found {
-    if !any_port(ports, filter) {
+    if !filter.is_any() && !any_port(ports, filter) {
         return Found::Miss;
     }
     let ips = &service.cluster_ips;
@@ -93,7 +93,7 @@ fn cluster_ips<S: Sink>(
                 return Found::NoData;
             }
             for &ip in ips.iter() {
-                ask.push_additional(Owner::Target(index, target), ip, out.sink);
+                ask.push_additional(Owner::Target(index, &target), ip, out.sink);
             }
             Found::Records
         }
@@ -176,7 +176,9 @@ impl<'s> Selection<'s> {
     }
 
     fn exists(&self) -> bool {
-        self.groups().any(|group| self.hosts(group).next().is_some() || self.alias(group).is_some())
+        // There are no empty groups.
+        let any = |group| self.host.is_none() || self.hosts(group).next().is_some() || self.alias(group).is_some();
+        self.groups().any(any)
     }
 
     fn hosts(&self, group: &'s Group) -> impl Iterator<Item = Host<'s>> + use<'s> {
@@ -253,11 +255,12 @@ impl<'s> Selection<'s> {
         });
         let mut index = first;
         let _ = self.each_srv(|earlier, host, _, first_of_host| {
-            let owner = Owner::Target(index, target(host));
             index += 1;
             if !first_of_host {
                 return ControlFlow::Continue(());
             }
+            let target = target(host);
+            let owner = Owner::Target(index - 1, &target);
             for &ip in host.addresses {
                 let repeated =
                     named_earlier(self.groups().take(earlier), host, |other, _| other.addresses.contains(&ip));
@@ -315,8 +318,9 @@ fn named_earlier<'g>(
 }
 
 /// Whether a port is meant. Where there are none, only "any port" is.
+#[inline]
 fn any_port(ports: &[Port], filter: PortFilter<'_>) -> bool {
-    filter == PortFilter::ANY || ports.iter().any(|port| filter.matches(port))
+    filter.is_any() || ports.iter().any(|port| filter.matches(port))
 }
 
 /// "Weight = max(1, 100 div N)."

@@ -41,7 +41,7 @@ pub enum Owner<'a> {
     /// The apex of the question's zone, as the client spelled it.
     Zone,
     /// A name that an earlier record of this reply points at: the `index`-th such record.
-    Target(usize, Composed<'a>),
+    Target(usize, &'a Composed<'a>),
 }
 
 /// A name made of borrowed labels.

@@ -21,7 +21,7 @@ use std::{
 
 use super::{
     endpoints::Naming,
-    name::Name,
+    name::{Name, same},
     published::Published,
     selector::Selector,
     service::{self, Namespace, Rules, Service, ServiceKey},
@@ -69,6 +69,18 @@ pub enum Pods {
     Insecure,
     /// The addresses of live Pods in their namespace.
     Verified,
+}
+
+/// [`Known`] as a reader loads it: taken apart only where something is missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Complete(u8);
+
+impl Complete {
+    /// The kinds, one by one.
+    pub fn known(self) -> Known {
+        let Self(bits) = self;
+        Known { services: bits & 1 != 0, endpoints: bits & 2 != 0, namespaces: bits & 4 != 0, pods: bits & 8 != 0 }
+    }
 }
 
 /// See the module.
@@ -137,10 +149,16 @@ impl View {
         }
     }
 
+    /// The kinds about which the tables are complete. To be loaded before a name is looked up: what
+    /// is missed after that is missing.
+    #[inline]
+    pub fn complete(&self) -> Complete {
+        Complete(self.known.load(Ordering::Acquire))
+    }
+
     /// The kinds about which the tables are complete.
     pub fn known(&self) -> Known {
-        let bits = self.known.load(Ordering::Acquire);
-        Known { services: bits & 1 != 0, endpoints: bits & 2 != 0, namespaces: bits & 4 != 0, pods: bits & 8 != 0 }
+        self.complete().known()
     }
 
     /// Says that the tables are complete about these kinds. Called when they are.
@@ -165,7 +183,7 @@ impl View {
     /// Reads a Service by its key in wire form and lower case.
     #[inline]
     pub fn service<R>(&self, key: &[u8], read: impl FnOnce(&Service) -> R) -> Option<R> {
-        self.services.read(service::hash(key), |service| *service.key.wire == *key, read)
+        self.services.read(service::hash(key), |service| same(&service.key.wire, key), read)
     }
 
     /// Whether the namespace of this label exists and is exposed.

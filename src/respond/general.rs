@@ -22,7 +22,9 @@ use hickory_server::{
     zone_handler::{MessageResponse, MessageResponseBuilder, Queries},
 };
 
-use super::{Asked, Ending, Memory, Outcome, REPLY_OCTETS_MAX, Responder, Transport, listing, messages::Sections};
+use super::{
+    Asked, Ending, Finding, Memory, Outcome, REPLY_OCTETS_MAX, Responder, Transport, listing, messages::Sections,
+};
 use crate::answers::{
     code,
     question::{self, HEADER_OCTETS, Options, Packet, Question, TC},
@@ -60,7 +62,7 @@ impl Handler {
     /// None where there is no reply.
     pub fn answer_stream(&self, message: &[u8], client: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
         let mut memory = Memory::default();
-        let question = match question::read(message, &mut memory.name) {
+        let question = match question::read(message, &mut memory.finding.name) {
             Packet::Ignored => return None,
             Packet::Rejected(rejection) => {
                 let mut header = vec![0; HEADER_OCTETS];
@@ -95,15 +97,15 @@ impl Handler {
     }
 
     fn respond(&self, request: &Request) -> Answer {
-        let mut memory = Memory::default();
+        let mut finding = Finding::default();
         let mut metadata = Metadata::response_from_request(&request.metadata);
-        let question = match question::read(request.as_slice(), &mut memory.name) {
+        let question = match question::read(request.as_slice(), &mut finding.name) {
             Packet::Question(question) => question,
             // Only a hickory server that mounts us hands on such messages.
             Packet::Rejected(rejection) => return Answer::without_records(metadata, rejection.flags & 15),
             Packet::Ignored => return Answer::without_records(metadata, code::FORMERR),
         };
-        let (ending, sections) = self.settle(request, &question, &mut memory);
+        let (ending, sections) = self.settle(request, &question, &mut finding);
         if question.opcode() != code::OPCODE_QUERY {
             (metadata.recursion_desired, metadata.checking_disabled) = (false, false);
         }
@@ -115,13 +117,13 @@ impl Handler {
     }
 
     /// Decides a question and collects its records.
-    fn settle(&self, request: &Request, question: &Question<'_>, memory: &mut Memory) -> (Ending, Sections) {
+    fn settle(&self, request: &Request, question: &Question<'_>, finding: &mut Finding) -> (Ending, Sections) {
         let transport = if request.protocol() == Protocol::Udp { Transport::Udp } else { Transport::Tcp };
         let asked = Asked { client: request.src(), transport, listener: self.listener };
         let mut sections = Sections::new(question.name);
-        let ending = self.responder.settle(question, &asked, memory, &mut sections);
+        let ending = self.responder.settle(question, &asked, finding, &mut sections);
         if let Some(route) = ending.route.filter(|_| ending.transfer) {
-            sections.answer = self.responder.transfer(route, memory);
+            sections.answer = self.responder.transfer(route, finding);
         } else if transport == Transport::Udp {
             // hickory cuts replies in a way of its own: what ours keeps is what is sent.
             let mut reply = vec![0; REPLY_OCTETS_MAX];
@@ -145,9 +147,9 @@ impl Answer {
 
 impl Responder {
     /// Every record of the zone that was asked for, and its SOA again (RFC 5936 section 2.2).
-    fn transfer(&self, route: usize, memory: &Memory) -> Vec<Record> {
+    fn transfer(&self, route: usize, finding: &Finding) -> Vec<Record> {
         let server = &self.plan.servers[self.plan.routes[route].server];
-        let (Some(view), Some((zone, _))) = (&server.view, server.zone_of(&memory.name)) else { return Vec::new() };
+        let (Some(view), Some((zone, _))) = (&server.view, server.zone_of(&finding.name)) else { return Vec::new() };
         let mut records = listing::records(view, zone);
         records.extend(records.first().cloned());
         records

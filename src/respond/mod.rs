@@ -24,7 +24,7 @@ use crate::{
         code,
         find::{Ask, Chain, Found},
         question::{self, AA, Packet, QueryName, Question},
-        reply::{self, Reply},
+        reply::{self, Reply, Targets},
         sink::Sink,
     },
     records::view::View,
@@ -74,7 +74,14 @@ pub struct Outcome {
 /// Memory for answering, one for each thread: nothing in it outlives a question but the turn.
 #[derive(Default)]
 pub struct Memory {
-    name: QueryName,
+    finding: Finding,
+    targets: Targets,
+}
+
+/// What a name is looked up with.
+#[derive(Default)]
+pub(crate) struct Finding {
+    pub(crate) name: QueryName,
     chain: Chain,
     turn: u32,
 }
@@ -110,16 +117,16 @@ impl Responder {
     /// octets. None where there is no reply.
     #[inline]
     pub fn answer(&self, packet: &[u8], asked: &Asked, memory: &mut Memory, buffer: &mut [u8]) -> Option<Outcome> {
-        let question = match question::read(packet, &mut memory.name) {
-            Packet::Question(question) => question,
-            Packet::Rejected(rejection) => {
-                let reply_octets = reply::reject(rejection, buffer);
-                return Some(Outcome::rejected(rejection.flags & 15, reply_octets));
+        match &question::read(packet, &mut memory.finding.name) {
+            Packet::Question(question) => {
+                let (ending, octets) = self.write(question, asked, question.udp_limit_octets(), memory, buffer);
+                Some(Outcome::of(question, &ending, octets))
             }
-            Packet::Ignored => return None,
-        };
-        let (ending, reply_octets) = self.write(&question, asked, question.udp_limit_octets(), memory, buffer);
-        Some(Outcome::of(&question, &ending, reply_octets))
+            Packet::Rejected(rejection) => {
+                Some(Outcome::rejected(rejection.flags & 15, reply::reject(*rejection, buffer)))
+            }
+            Packet::Ignored => None,
+        }
     }
 
     /// Writes the reply to a question, of at most `limit_octets`.
@@ -132,8 +139,8 @@ impl Responder {
         memory: &mut Memory,
         buffer: &mut [u8],
     ) -> (Ending, usize) {
-        let mut reply = Reply::new(question, limit_octets, buffer);
-        let ending = self.settle(question, asked, memory, &mut reply);
+        let mut reply = Reply::new(question, limit_octets, &mut memory.targets, buffer);
+        let ending = self.settle(question, asked, &mut memory.finding, &mut reply);
         let reply_octets = match ending.rcode {
             code::BADVERS => reply.finish_bad_version(question),
             rcode => reply.finish(question, if ending.authoritative { AA } else { 0 }, rcode),
@@ -141,13 +148,13 @@ impl Responder {
         (ending, reply_octets)
     }
 
-    /// Decides what a question gets, and shows its records to `sink`. The name was read into `memory`.
+    /// Decides what a question gets, and shows its records to `sink`. The name was read into `finding`.
     #[inline]
     pub(crate) fn settle<S: Sink>(
         &self,
         question: &Question<'_>,
         asked: &Asked,
-        memory: &mut Memory,
+        finding: &mut Finding,
         sink: &mut S,
     ) -> Ending {
         let listener = &self.plan.listeners[asked.listener];
@@ -158,10 +165,10 @@ impl Responder {
         if question.edns.is_some_and(|edns| edns.version != 0) {
             return plain(code::BADVERS, None);
         }
-        let Some(route) = listener.route(&memory.name, question.qtype) else { return plain(code::REFUSED, None) };
+        let Some(route) = listener.route(&finding.name, question.qtype) else { return plain(code::REFUSED, None) };
         let server = &self.plan.servers[self.plan.routes[route].server];
         if let code::AXFR | code::IXFR = question.qtype
-            && let Some(permission) = may_transfer(server, question, asked, &memory.name)
+            && let Some(permission) = may_transfer(server, question, asked, &finding.name)
         {
             return match permission {
                 Ok(()) => Ending { rcode: code::NOERROR, authoritative: true, route: Some(route), transfer: true },
@@ -169,7 +176,7 @@ impl Responder {
             };
         }
         let Some(view) = &server.view else { return plain(server.unanswered, Some(route)) };
-        match find(server, view, question, memory, sink) {
+        match find(server, view, question, finding, sink) {
             Some((rcode, authoritative)) => Ending { rcode, authoritative, route: Some(route), transfer: false },
             None => plain(server.unanswered, Some(route)),
         }
@@ -182,10 +189,10 @@ fn find<S: Sink>(
     server: &Server,
     view: &View,
     question: &Question<'_>,
-    memory: &mut Memory,
+    finding: &mut Finding,
     sink: &mut S,
 ) -> Option<(u16, bool)> {
-    let Memory { name, chain, turn } = memory;
+    let Finding { name, chain, turn } = finding;
     let (zone, zone_start) = server.zone_of(name)?;
     sink.set_zone(zone_start);
     if server.rotate {
@@ -241,6 +248,7 @@ impl Memory {
     /// Memory whose rotation starts at `turn`: threads that start at different turns do not hand
     /// out the same address at the same time.
     pub fn starting_at(turn: usize) -> Self {
-        Self { turn: (turn as u32).wrapping_mul(TURN), ..Self::default() }
+        let finding = Finding { turn: (turn as u32).wrapping_mul(TURN), ..Finding::default() };
+        Self { finding, ..Self::default() }
     }
 }

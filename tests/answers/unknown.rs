@@ -1,8 +1,13 @@
 //! Unknown is not "does not exist".
 
-use clusterdns::objects::Known;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{NODATA, NXDOMAIN, UNKNOWN, cluster, cluster::Cluster};
+use clusterdns::{
+    objects::{Change, Known, Picture},
+    respond::Memory,
+};
+
+use crate::support::{NODATA, NXDOMAIN, Query, UNKNOWN, cluster, cluster::Cluster};
 
 fn shop() -> Cluster {
     cluster()
@@ -69,4 +74,38 @@ fn a_pod_that_is_not_known_may_live() {
     let name = "10-0-0-1.shop.pod.cluster.local";
     assert_eq!(pods(Known { pods: false, ..Known::ALL }).ask(name, "A"), UNKNOWN);
     assert_eq!(pods(Known::ALL).ask(name, "A"), NXDOMAIN);
+}
+
+/// What was missed before the last object came must not be called missing after it. The window is
+/// small, so it is opened often.
+#[test]
+fn a_name_is_not_denied_while_the_cluster_becomes_known() {
+    const NXDOMAIN: u8 = 3;
+    let server = cluster().known(Known::default()).start();
+    let full = cluster().service("shop/web", &["10.96.0.1"], &[]).picture();
+    let packet = Query::new("web.shop.svc.cluster.local", "A").encode();
+    let asked = AtomicUsize::new(0);
+    // Whoever has begun to answer before it has ended after two more questions.
+    let answers_end = || {
+        let before = asked.load(Ordering::Acquire);
+        while asked.load(Ordering::Acquire) < before + 2 {
+            std::hint::spin_loop();
+        }
+    };
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..1000 {
+                server.apply(Change::Reset(full.clone()));
+                server.apply(Change::Reset(Picture { known: Known::default(), ..full.clone() }));
+                answers_end();
+                server.apply(Change::Reset(Picture::default()));
+            }
+        });
+        let mut memory = Memory::default();
+        while !writer.is_finished() {
+            let reply = server.answer(&packet, &mut memory).expect("a reply");
+            asked.fetch_add(1, Ordering::Release);
+            assert_ne!(reply[3] & 15, NXDOMAIN);
+        }
+    });
 }
