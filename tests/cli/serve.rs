@@ -1,7 +1,8 @@
 //! `clusterdns serve`: what it says at the start, what stops it from starting, and how it ends.
 
 use std::{
-    net::{Ipv4Addr, TcpListener, UdpSocket},
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
     time::Duration,
 };
 
@@ -99,13 +100,25 @@ fn a_signal_ends_it_once_what_was_received_is_answered() {
     for (signal, name) in [("TERM", "SIGTERM"), ("INT", "SIGINT")] {
         let serving = Serving::start(&[], "");
         let socket = client(&serving);
+        // While it is stopped all of them wait, and so does the signal.
+        serving.signal("STOP");
         for id in 0..100 {
             socket.send(&question(id, "backend-service.example.svc.cluster.local")).unwrap();
         }
+        let mut stream = TcpStream::connect(serving.address).unwrap();
+        let over_tcp = question(7, "backend-service.example.svc.cluster.local");
+        stream.write_all(&[&(over_tcp.len() as u16).to_be_bytes(), &over_tcp[..]].concat().repeat(100)).unwrap();
         serving.signal(signal);
+        serving.signal("CONT");
         for _ in 0..100 {
             assert!(reply(&socket).ends_with(&[10, 96, 151, 12]));
         }
+        let mut replies = Vec::new();
+        stream.read_to_end(&mut replies).unwrap();
+        assert_eq!(
+            replies.chunks(2 + over_tcp.len() + 16).filter(|reply| reply.ends_with(&[10, 96, 151, 12])).count(),
+            100
+        );
         let (status, said) = serving.ended();
         assert_eq!(status.code(), Some(0));
         assert_eq!(said.len(), 1, "{said:?}");

@@ -53,8 +53,8 @@ fn the_version_is_the_packages() {
 /// As in `clusterdns records | head -n 1`.
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let names = repository("zones/names");
-    for arguments in [&["config"][..], &["records", "--snapshot", &names], &["--help"]] {
+    let cluster = repository("zones/dual-stack");
+    for arguments in [&["config"][..], &["records", "--snapshot", &cluster], &["--help"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut child = command(arguments).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,7 +1,7 @@
 //! From single objects to one picture: duplicates, completeness, namespaces, and what plain
 //! manifests leave to the control plane.
 
-use super::{Options, Progress, Summary};
+use super::{Options, Progress, Summary, doubts::doubt};
 use crate::objects::{
     Endpoints, Key, Kind, Known, Namespace, Needs, Object, Origin, Picture, ServiceSpec,
     decode::{Decoded, Raw},
@@ -118,6 +118,10 @@ impl<'p> Gather<'p> {
                     self.back(key, backing);
                 }
                 if let Decoded::Object(object) = decoded {
+                    if let Some(doubt) = doubt(&object) {
+                        let key = object.key().to_string();
+                        self.problem(Problem::warning(Some(key.into()), doubt).at(place.clone()));
+                    }
                     self.found.push((object, place));
                 }
             }

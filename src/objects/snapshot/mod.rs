@@ -8,6 +8,7 @@
 //! documents); the first character tells. JSON is read at more than 150 MB a second, YAML at 10:
 //! a large cluster belongs in JSON.
 
+mod doubts;
 pub(crate) mod files;
 mod gather;
 mod json;
