@@ -146,6 +146,8 @@ fn advice(error: &io::Error) -> String {
     }
 }
 
+impl std::error::Error for Problem {}
+
 /// The command that writes everything DNS is made of.
 pub const KUBECTL: &str = "kubectl get svc,endpoints,endpointslices,pods,ns -A -o json";
 

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`Responder::answer`] walks it without waiting and without allocating: UDP. The general path
-//! ([`general`]) walks the same [`Responder::settle`] with hickory's messages: transfers, and
+//! ([`general`]) walks the same `Responder::settle` with hickory's messages: transfers, and
 //! programs that mount us in a hickory server. Other messages over TCP are written as for UDP.
 
 #[doc(hidden)]
