@@ -40,10 +40,10 @@ fn a_cluster_comes_from_files_folders_or_standard_input() {
     assert_eq!(ask(&serving, "a.b.svc.cluster.local"), [10, 96, 0, 7]);
 }
 
-/// `kubectl get` of a new cluster: there is nothing yet, and that is no mistake.
+/// A list of Services that says that there are none is no mistake.
 #[test]
 fn a_cluster_without_objects_is_served() {
-    let serving = Serving::start(&["--snapshot", "-"], r#"{"apiVersion": "v1", "kind": "List", "items": []}"#);
+    let serving = Serving::start(&["--snapshot", "-"], r#"{"apiVersion": "v1", "kind": "ServiceList", "items": []}"#);
     let dig = format!("try: dig @127.0.0.1 -p {} dns-version.cluster.local TXT", serving.address.port());
     assert!(serving.start.last().is_some_and(|line| line.ends_with(&dig)), "{:?}", serving.start);
     let socket = client(&serving);

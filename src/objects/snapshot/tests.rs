@@ -1,7 +1,7 @@
 //! Each test names a rule, shows files, and shows the picture that they give.
 
 use super::*;
-use crate::objects::{Known, Object, Origin, ServiceSpec, problem::Problem};
+use crate::objects::{Key, Kind, Known, Object, Origin, ServiceSpec, problem::Problem};
 use serde_json::{Value, json};
 use std::{net::IpAddr, path::Path};
 use tempfile::TempDir;
@@ -174,11 +174,8 @@ fn slices_win_over_the_endpoints_of_the_same_service() {
 fn what_is_seen_or_said_to_be_empty_is_known() {
     let empty = |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind, "items": []});
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}});
-    let all = Known { pods: true, ..Known::ALL };
-    let none = Known { namespaces: true, ..Known::default() };
+    let none = Known::default();
     let cases = [
-        (empty("v1", "List"), all),
-        (json!({"apiVersion": "v1", "kind": "List", "items": null}), all),
         (empty("v1", "ServiceList"), Known { services: true, ..none }),
         (empty("discovery.k8s.io/v1", "EndpointSliceList"), Known { endpoints: true, ..none }),
         (empty("v1", "EndpointsList"), Known { endpoints: true, ..none }),
@@ -191,6 +188,31 @@ fn what_is_seen_or_said_to_be_empty_is_known() {
     for (object, known) in cases {
         assert_eq!(fuzz(object.to_string().as_bytes()).unwrap().picture.known, known, "{object}");
     }
+}
+
+/// It is what kubectl prints where the API server does not answer.
+#[test]
+fn an_empty_list_of_anything_is_no_cluster() {
+    for items in [json!([]), json!(null)] {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+        assert!(matches!(fuzz(list.as_bytes()), Err(LoadError::NoObjects(_))));
+    }
+}
+
+#[test]
+fn an_object_that_cannot_be_read_is_left_out_by_name() {
+    let mut broken = service("a", "10.0.0.300");
+    let loaded = text(&broken.to_string());
+    assert_eq!(loaded.picture.left_out, [service_key("a")]);
+    assert!(
+        loaded.picture.known.services && loaded.picture.objects.iter().all(|object| object.key() != service_key("a"))
+    );
+    broken["metadata"] = json!({});
+    assert_eq!(text(&broken.to_string()).picture.left_out, []);
+}
+
+fn service_key(name: &str) -> Key {
+    Key { kind: Kind::Service, namespace: "default".into(), name: name.into() }
 }
 
 #[test]
