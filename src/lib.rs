@@ -17,17 +17,24 @@
 //! allocates nothing, takes no lock, starts no task and logs no line. Whatever is bounded says what
 //! it does at its bound. What we knew stays in service when something new is bad.
 //!
-//! A program that embeds the server needs [`Config`], [`Server`] and [`objects`]:
+//! A program that embeds the server needs [`Config`], [`Server`] and [`objects`]; `examples/embed.rs`
+//! is a whole one, `examples/hickory.rs` mounts our answers in a hickory server.
 //!
 //! ```no_run
-//! use clusterdns::{Config, Server, objects::{Change, Known, Picture, decode}};
+//! use clusterdns::{Config, Server, objects::{Change, Known, Picture, decode::{self, Decoded}}};
 //!
 //! let mut server = Server::bind(&Config::default())?;
-//! let json = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
-//!                "spec": {"clusterIP": "10.96.0.10"}}"#;
-//! if let decode::Decoded::Object(web) = decode::object(json, Default::default())? {
-//!     server.feed().apply(Change::Reset(Picture { objects: vec![web], known: Known::ALL }));
+//! // As the API has them. A Service exists only where its namespace does.
+//! let shop = r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}"#;
+//! let web = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
+//!               "spec": {"clusterIP": "10.96.0.10"}}"#;
+//! let mut objects = Vec::new();
+//! for json in [shop, web] {
+//!     if let Decoded::Object(object) = decode::object(json, Default::default())? {
+//!         objects.push(object);
+//!     }
 //! }
+//! server.feed().apply(Change::Reset(Picture { objects, known: Known::ALL }));
 //! server.start()?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```

@@ -1,7 +1,7 @@
 //! The clusters in `zones/`, and what holds for any text at all.
 
 use clusterdns::objects::{
-    Address, Known, Needs, Object, Origin, Picture, ServiceSpec,
+    Known, Needs, Object, Origin, Picture, ServiceSpec,
     snapshot::{self, EXAMPLE, Loaded, Options, Source},
 };
 use proptest::prelude::*;
@@ -271,16 +271,13 @@ fn facts(
         }
         for subset in &endpoints.subsets {
             for endpoint in &subset.ready {
-                for address in &endpoint.addresses {
-                    let text = match address {
-                        Address::Ip(ip) => ip.to_string(),
-                        Address::Spelled(_, text) | Address::Name(text) => text.to_string(),
-                    };
+                for address in endpoint.addresses.iter() {
+                    let text = address.text().into_owned();
                     let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
                     facts.insert((
                         text,
-                        owned(&endpoint.hostname),
-                        owned(&endpoint.pod),
+                        owned(&endpoint.names().hostname),
+                        owned(&endpoint.names().pod),
                         format!("{:?}", subset.ports),
                     ));
                 }

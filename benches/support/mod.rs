@@ -8,8 +8,8 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use clusterdns::{
     objects::{
-        Address, Change, Endpoint, Endpoints, Known, Namespace, Object, Origin, Picture, Port, Service, ServiceSpec,
-        Subset,
+        Address, Change, Endpoint, Endpoints, Known, Names, Namespace, Object, Origin, Picture, Port, Service,
+        ServiceSpec, Subset,
     },
     records::{
         name::Name,
@@ -128,7 +128,7 @@ fn slice(service: &str, index: usize, ready: Box<[Endpoint]>) -> Object {
 
 fn endpoint(number: usize, hostname: Option<Box<str>>) -> Endpoint {
     let address = Ipv4Addr::from_bits(0x0a80_0001 + number as u32);
-    Endpoint { addresses: [Address::Ip(address.into())].into(), hostname, pod: None, zone: None }
+    Endpoint::new([Address::Ip(address.into())], Names { hostname, ..Names::default() })
 }
 
 pub(crate) fn namespace(index: usize) -> String {

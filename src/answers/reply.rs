@@ -4,14 +4,17 @@
 //! pointer to it (RFC 1035 section 4.1.4); the target of a SRV is written whole, as RFC 2782 asks.
 //! When a record does not fit, it and all behind it are left out, and TC says so.
 
+mod names;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     code,
     question::{self, HEADER_OCTETS, Question, Rejection},
-    sink::{Addresses, Composed, Data, End, Mark, Owner, Record, Section, Sink},
+    sink::{Addresses, Data, Mark, Owner, Record, Section, Sink},
 };
 use crate::records::name::NAME_OCTETS_MAX;
+use names::pointer;
 
 /// A reply that is being written.
 pub struct Reply<'o> {
@@ -157,83 +160,6 @@ impl<'o> Reply<'o> {
         self.length += octets.len();
     }
 
-    fn put_pointer(&mut self, to: usize) {
-        self.put(&pointer(to));
-    }
-
-    #[inline]
-    fn put_owner(&mut self, owner: &Owner<'_>) {
-        match (self.owner(owner), owner) {
-            (None, Owner::Target(_, name)) => self.put_name(name),
-            (start, _) => self.put_pointer(start.unwrap_or(HEADER_OCTETS)),
-        }
-    }
-
-    /// Where a pointer finds the owner of a record.
-    #[inline]
-    fn owner(&self, owner: &Owner<'_>) -> Option<usize> {
-        match owner {
-            Owner::Question => Some(HEADER_OCTETS),
-            Owner::Zone => Some(self.zone_start),
-            Owner::Target(index, _) => self.target(*index),
-        }
-    }
-
-    /// A name, its end as a pointer where the packet has it.
-    fn put_name(&mut self, name: &Composed<'_>) {
-        self.put_labels(name);
-        match name.end {
-            End::Zone => self.put_pointer(self.zone_start),
-            End::Name(wire) => self.put_absolute(wire),
-        }
-    }
-
-    /// An absolute name; what it has in common with the end of the question's becomes a pointer.
-    fn put_absolute(&mut self, wire: &[u8]) {
-        let mut start = HEADER_OCTETS;
-        while start + 1 < self.name_end() {
-            let shared = &self.buffer[start..self.name_end()];
-            // The same octets might stand inside of a label.
-            if let Some(labels) = wire.strip_suffix(shared).filter(|labels| is_whole_labels(labels)) {
-                self.put(labels);
-                return self.put_pointer(start);
-            }
-            start += 1 + usize::from(self.buffer[start]);
-        }
-        self.put(wire);
-    }
-
-    /// A name without any pointer.
-    fn put_whole_name(&mut self, name: &Composed<'_>) {
-        self.put_labels(name);
-        match name.end {
-            End::Zone => {
-                let zone = self.zone_start..self.name_end();
-                self.buffer.copy_within(zone.clone(), self.length);
-                self.length += zone.len();
-            }
-            End::Name(wire) => self.put(wire),
-        }
-    }
-
-    fn put_labels(&mut self, name: &Composed<'_>) {
-        for labels in name.labels.iter().filter(|labels| !labels.is_empty()) {
-            self.put(labels);
-        }
-    }
-
-    fn name_end(&self) -> usize {
-        self.question_end - 4
-    }
-
-    fn name_octets(&self, name: &Composed<'_>) -> usize {
-        let end = match name.end {
-            End::Zone => self.name_end() - self.zone_start,
-            End::Name(wire) => wire.len(),
-        };
-        name.labels.iter().map(|labels| labels.len()).sum::<usize>() + end
-    }
-
     /// Type, class IN, TTL; the length of the data follows.
     fn put_fixed(&mut self, kind: u16, ttl_secs: u32) {
         let [kind_high, kind_low] = kind.to_be_bytes();
@@ -248,24 +174,6 @@ impl<'o> Reply<'o> {
         write(self);
         let octets = (self.length - start - 2) as u16;
         self.buffer[start..start + 2].copy_from_slice(&octets.to_be_bytes());
-    }
-
-    /// Remembers that the name written next is one that records may own.
-    fn note_target(&mut self) {
-        self.note_target_at(if self.length <= POINTER_MAX { self.length as u16 } else { 0 });
-    }
-
-    fn note_target_at(&mut self, start: u16) {
-        if let Some(target) = self.targets.0.get_mut(self.target_count) {
-            *target = start;
-        }
-        self.target_count += 1;
-    }
-
-    /// Where a pointer finds the name that the `index`-th pointing record holds.
-    fn target(&self, index: usize) -> Option<usize> {
-        let start = *self.targets.0.get(index)?;
-        (start > 0 && index < self.target_count).then_some(usize::from(start))
     }
 
     fn put_soa(&mut self, serial: u32, minimum_secs: u32) {
@@ -402,10 +310,6 @@ impl Sink for Reply<'_> {
     }
 }
 
-fn pointer(to: usize) -> [u8; 2] {
-    (0xc000 | to as u16).to_be_bytes()
-}
-
 /// An A record with a pointer to its owner.
 #[inline]
 fn whole_a(owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
@@ -440,16 +344,6 @@ pub fn is_echoed(option: u16) -> bool {
 fn echoed_octets(options: &[u8]) -> usize {
     let echoed = question::Options(options).flatten().filter(|(number, _)| is_echoed(*number));
     echoed.map(|(_, data)| 4 + data.len()).sum()
-}
-
-fn is_whole_labels(mut wire: &[u8]) -> bool {
-    while let Some((&length, rest)) = wire.split_first() {
-        match rest.get(usize::from(length)..) {
-            Some(rest) => wire = rest,
-            None => return false,
-        }
-    }
-    true
 }
 
 const FIXED_OCTETS: usize = 10;

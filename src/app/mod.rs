@@ -8,6 +8,7 @@
 
 mod compile;
 mod events;
+mod signals;
 pub mod source;
 
 use std::{
@@ -24,7 +25,6 @@ use std::{
 use thiserror::Error;
 use tokio::{
     runtime::{Builder, Runtime},
-    signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinSet,
 };
@@ -46,6 +46,7 @@ use crate::{
     },
 };
 use events::Counted;
+pub use signals::Signals;
 
 /// A server whose sockets are bound. It serves from [`start`](Self::start) on.
 pub struct Server {
@@ -240,32 +241,33 @@ impl Server {
         views.flat_map(|view| view.options.zones.iter().map(|zone| zone.apex.clone())).collect()
     }
 
-    /// The name of a service to try: of the people's rather than of the system's.
-    pub fn example_name(&self) -> Option<String> {
-        let zone = &self.feed.views.first()?.primary.as_ref()?.apex;
+    /// What to try, as dig takes it: a service of the people's rather than of the system's. There
+    /// is always the version of the schema.
+    pub fn example_question(&self) -> Option<String> {
+        let zone = self.feed.views.first()?.primary.as_ref()?.apex.to_string();
+        let zone = zone.trim_end_matches('.');
         let store = self.feed.store.lock().unwrap_or_else(PoisonError::into_inner);
         let system = |service: &Service| matches!(&*service.namespace, "default" | "kube-system");
         let leads = |service: &&Service| matches!(service.spec, ServiceSpec::Cluster { .. });
-        let chosen = store
-            .services()
-            .filter(leads)
-            .min_by_key(|service| (system(service), &service.namespace, &service.name))?;
-        Some(format!("{}.{}.svc.{zone}", chosen.name, chosen.namespace).trim_end_matches('.').to_owned())
+        let chosen =
+            store.services().filter(leads).min_by_key(|service| (system(service), &service.namespace, &service.name));
+        Some(match chosen {
+            Some(service) => format!("{}.{}.svc.{zone}", service.name, service.namespace),
+            None => format!("dns-version.{zone} TXT"),
+        })
     }
 
-    /// Waits until the process is told to end: SIGTERM or SIGINT. Then shuts down.
-    pub fn run_until_signal(self) {
-        let signal = self.runtime.block_on(async {
-            let (Ok(mut terminate), Ok(mut interrupt)) =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-            else {
-                return std::future::pending().await;
-            };
-            tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-            }
-        });
+    /// Takes the signals that tell the process to end, so that none of them interrupts an answer.
+    ///
+    /// # Errors
+    /// The system does not let it.
+    pub fn signals(&self) -> Result<Signals, StartError> {
+        Ok(Signals::new(&self.runtime)?)
+    }
+
+    /// Waits for a signal. Then shuts down.
+    pub fn run_until(self, mut signals: Signals) {
+        let signal = self.runtime.block_on(signals.received());
         tracing::info!("{signal}: answering what has arrived, then ending");
         self.shutdown();
     }

@@ -1,12 +1,14 @@
 //! `clusterdns check`: what is wrong with a configuration and a snapshot.
 
-use std::{fmt::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use super::{Failure, Inputs, options, origin, print, sources};
+use super::{Failure, Inputs, options, origin, print, problems, sources};
 use crate::objects::snapshot::{self, Severity};
 
 /// Look for mistakes in a configuration and a snapshot.
 #[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "\
+Exit code: 0 where everything is served as it is written, 1 where something is not.")]
 pub(super) struct Check {
     #[command(flatten)]
     inputs: Inputs,
@@ -18,19 +20,14 @@ impl Check {
         let config = self.inputs.config()?;
         let loaded = snapshot::load(&sources(&config)?, &options(&config), &mut |_| {})
             .map_err(|error| Failure(error.to_string()))?;
-        let mut text = String::new();
-        for problem in &loaded.problems {
-            let _ = writeln!(text, "{problem}");
-        }
-        if loaded.summary.problems_left_off > 0 {
-            let _ = writeln!(text, "and {} more problems", loaded.summary.problems_left_off);
-        }
         let bad = loaded.summary.problems_left_off > 0
             || loaded.problems.iter().any(|problem| problem.severity == Severity::Error);
-        let _ = match bad {
-            true => writeln!(text, "objects were left out: mend them, or serve without them"),
-            false => writeln!(text, "ok: {} from {}", loaded.summary, origin(&config)),
-        };
+        let mut lines = problems(&loaded);
+        lines.push(match bad {
+            true => "objects were left out: mend them, or serve without them".into(),
+            false => format!("ok: {} from {}", loaded.summary, origin(&config)),
+        });
+        let text = lines.join("\n") + "\n";
         print(&text)?;
         Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

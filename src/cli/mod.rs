@@ -15,15 +15,12 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Config},
-    objects::snapshot::{self, Source},
+    objects::snapshot::{self, Loaded, Source},
 };
 
-/// A DNS server for Kubernetes clusters.
-///
-/// Without a command it serves a small example cluster: ask it with
-/// dig @127.0.0.1 -p 5300 backend-service.example.svc.cluster.local
+/// A DNS server for Kubernetes clusters
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = FIRST_STEPS)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -41,14 +38,24 @@ enum Command {
     Config,
 }
 
+const FIRST_STEPS: &str = "\
+Without a command it serves a small example cluster:
+  clusterdns
+  dig @127.0.0.1 -p 5300 backend-service.example.svc.cluster.local
+
+Your own:
+  kubectl get svc,endpoints,endpointslices,pods,ns -A -o json > cluster.json
+  clusterdns check --snapshot cluster.json
+  clusterdns serve --snapshot cluster.json";
+
 /// Which configuration and which cluster.
 #[derive(Args, Clone, Debug, Default)]
 struct Inputs {
     /// Configuration in TOML; `clusterdns config` prints one
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A cluster: a file, a folder, or - for standard input, as kubectl get svc,endpoints,endpointslices,pods,ns -A -o
-    /// json prints it, or plain manifests. May be repeated
+    /// A cluster as kubectl prints it, or manifests: a file, a folder, or - for standard input. May be repeated;
+    /// without it the configured ones, or the example cluster
     #[arg(long, value_name = "PATH")]
     snapshot: Vec<PathBuf>,
 }
@@ -69,8 +76,7 @@ impl Cli {
         match done {
             Ok(code) => code,
             Err(Failure(text)) => {
-                // Nobody is left to tell where standard error is closed.
-                let _ = writeln!(io::stderr(), "{text}");
+                complain(&text);
                 ExitCode::FAILURE
             }
         }
@@ -103,7 +109,7 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
 /// Where the configuration reads the cluster from.
 fn sources(config: &Config) -> Result<Vec<Source>, Failure> {
     let source = |path: &PathBuf| match path.to_str() {
-        Some("-") => Source::stdin().map_err(|error| Failure(format!("standard input: {error}"))),
+        Some("-") => Source::stdin().map_err(|error| Failure(format!("{}: {error}", snapshot::STDIN))),
         _ => Ok(Source::Path(path.clone())),
     };
     if config.snapshot.paths.is_empty() {
@@ -121,8 +127,28 @@ fn options(config: &Config) -> snapshot::Options {
 fn origin(config: &Config) -> String {
     match &config.snapshot.paths[..] {
         [] => "the built-in example".into(),
-        paths => paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
+        paths => {
+            let name = |path: &PathBuf| match path.to_str() {
+                Some("-") => snapshot::STDIN.to_owned(),
+                _ => path.display().to_string(),
+            };
+            paths.iter().map(name).collect::<Vec<_>>().join(", ")
+        }
     }
+}
+
+/// What was found wrong with a snapshot, one problem a line.
+fn problems(loaded: &Loaded) -> Vec<String> {
+    let mut lines: Vec<_> = loaded.problems.iter().map(ToString::to_string).collect();
+    if loaded.summary.problems_left_off > 0 {
+        lines.push(format!("and {} more problems", loaded.summary.problems_left_off));
+    }
+    lines
+}
+
+/// Says something on standard error. Where that is closed nobody is left to tell.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints to standard output. A reader that has seen enough is no failure.

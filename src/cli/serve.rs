@@ -12,11 +12,15 @@ use crate::{
 
 /// Answer DNS questions about a cluster.
 #[derive(clap::Args, Clone, Debug, Default)]
+#[command(after_help = "\
+Snapshot files may change while they are served: they are read again.
+Log lines go to standard error. CLUSTERDNS_LOG says which: error, warn, info (the default), debug.
+SIGTERM and SIGINT end it, once what has arrived is answered.")]
 pub(super) struct Serve {
     #[command(flatten)]
     inputs: Inputs,
     /// Where to listen, UDP and TCP, in place of the configured addresses. May be repeated
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
 }
 
@@ -31,11 +35,17 @@ impl Serve {
         let mut server = Server::bind(&config).map_err(|error| Failure(error.to_string()))?;
         let snapshots =
             Snapshots::start(sources, options(&config), server.feed()).map_err(|error| Failure(error.to_string()))?;
+        // From here on there are answers that a signal must not interrupt.
+        let signals = server.signals().map_err(|error| Failure(error.to_string()))?;
         server.start().map_err(|error| Failure(error.to_string()))?;
         announce(&config, &server, &snapshots);
-        server.run_until_signal();
+        server.run_until(signals);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port: 127.0.0.1:5300, 0.0.0.0:53 or [::]:53".into())
 }
 
 /// What is served, from where, where it listens, and a line to try.
@@ -47,8 +57,8 @@ fn announce(config: &Config, server: &Server, snapshots: &Snapshots) {
     for address in server.admin_addresses() {
         tracing::info!("metrics, health and readiness on http://{address}/");
     }
-    if let (Some(address), Some(name)) = (server.addresses().first(), server.example_name()) {
-        tracing::info!("try: dig {} {name}", dig_server(*address));
+    if let (Some(address), Some(question)) = (server.addresses().first(), server.example_question()) {
+        tracing::info!("try: dig {} {question}", dig_server(*address));
     }
 }
 

@@ -9,12 +9,15 @@
 //! the last one.
 
 pub mod decode;
+mod endpoint;
 pub mod manifest;
 pub mod problem;
 pub mod snapshot;
 pub mod watch;
 
 use std::{fmt, net::IpAddr};
+
+pub use endpoint::{Address, Addresses, Endpoint, Names};
 
 /// One object of a kind that DNS is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,30 +146,6 @@ pub struct Subset {
     pub not_ready: u32,
     /// In their order; empty means "no ports": addresses without SRV.
     pub ports: Box<[Port]>,
-}
-
-/// One ready endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// All of its addresses.
-    pub addresses: Box<[Address]>,
-    /// `hostname`.
-    pub hostname: Option<Box<str>>,
-    /// `targetRef.name` where shorter than 64 octets; kept only with [`Needs::pod_names`].
-    pub pod: Option<Box<str>>,
-    /// `zone`, the topology zone; kept only with [`Needs::zones`].
-    pub zone: Option<Box<str>>,
-}
-
-/// An address of an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// Written in its canonical form.
-    Ip(IpAddr),
-    /// Written in another form, which its endpoint name repeats (behaviour C4).
-    Spelled(IpAddr, Box<str>),
-    /// `addressType: FQDN`, or no address at all: a name to point at (behaviour C5).
-    Name(Box<str>),
 }
 
 /// `v1/Namespace`.

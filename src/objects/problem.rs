@@ -30,7 +30,7 @@ pub enum Severity {
 /// A place in a source. Lines and columns count from one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file as it was named or found; `-` for standard input.
+    /// The file as it was named or found, or what else the text goes by.
     pub source: Arc<str>,
     /// Of a YAML document that holds several objects: its first line.
     pub line: usize,
@@ -50,7 +50,7 @@ pub(crate) struct Problems {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file or folder could not be read.
-    #[error("{path}: {error}")]
+    #[error("{path}: {error}{}", advice(.error))]
     Io {
         /// Which one.
         path: PathBuf,
@@ -135,6 +135,14 @@ impl fmt::Display for Problem {
             f.write_str("left out: ")?;
         }
         f.write_str(&self.message)
+    }
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("; make a snapshot with: {KUBECTL}"),
+        io::ErrorKind::PermissionDenied => "; let the user that clusterdns runs as read it".into(),
+        _ => String::new(),
     }
 }
 

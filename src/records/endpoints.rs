@@ -179,23 +179,20 @@ impl Builder {
     }
 
     fn add(&mut self, endpoint: &objects::Endpoint, naming: Naming) {
-        for address in &endpoint.addresses {
+        for address in endpoint.addresses.iter() {
             // A name that cannot stand in a message leaves the endpoint without a name of its own,
             // and the decoder has said so. The address stays.
             let label = name::labels(&endpoint_name(endpoint, address, naming)).unwrap_or_default();
-            match address {
-                Address::Ip(ip) | Address::Spelled(ip, _) => {
-                    let key = (label.to_ascii_lowercase().into(), label.into());
-                    let (listed, addresses) = self.hosts.entry(key).or_default();
-                    *listed += 1;
-                    if !addresses.contains(ip) {
-                        addresses.push(*ip);
-                    }
-                }
-                Address::Name(target) => {
-                    if let Ok(target) = Name::parse(target) {
-                        self.aliases.push(Alias { label: label.into(), target });
-                    }
+            if let Address::Name(target) = address {
+                let target = Name::parse(target).ok();
+                self.aliases.extend(target.map(|target| Alias { label: label.clone().into(), target }));
+            }
+            if let Some(ip) = address.ip() {
+                let (listed, addresses) =
+                    self.hosts.entry((label.to_ascii_lowercase().into(), label.into())).or_default();
+                *listed += 1;
+                if !addresses.contains(&ip) {
+                    addresses.push(ip);
                 }
             }
         }
@@ -228,17 +225,14 @@ impl Builder {
 
 /// "The hostname, else the Pod's name where asked for, else the address with dashes" (behaviour C4).
 fn endpoint_name(endpoint: &objects::Endpoint, address: &Address, naming: Naming) -> String {
-    if let Some(hostname) = &endpoint.hostname {
+    let names = endpoint.names();
+    if let Some(hostname) = &names.hostname {
         return hostname.to_string();
     }
-    if let Some(pod) = endpoint.pod.as_ref().filter(|_| naming.pod_names) {
+    if let Some(pod) = names.pod.as_ref().filter(|_| naming.pod_names) {
         return pod.to_string();
     }
-    let text = match address {
-        Address::Ip(ip) => ip.to_string(),
-        Address::Spelled(_, text) | Address::Name(text) => text.to_string(),
-    };
-    let mut dashed = text.replace(['.', ':'], "-");
+    let mut dashed = address.text().replace(['.', ':'], "-");
     if dashed.ends_with('-') {
         dashed.push('0');
     }

@@ -23,7 +23,6 @@ pub struct Published<V> {
 }
 
 struct Node<V> {
-    hash: u64,
     value: V,
     next: Option<Arc<Self>>,
 }
@@ -35,13 +34,13 @@ impl<V: Clone> Published<V> {
         Self { slots, entries: Mutex::new(0) }
     }
 
-    /// Reads the first entry of this hash that `is` recognises.
+    /// Reads the first entry that `is` recognises. It is asked about entries of other hashes too.
     #[inline]
     pub fn read<R>(&self, hash: u64, mut is: impl FnMut(&V) -> bool, read: impl FnOnce(&V) -> R) -> Option<R> {
         let list = self.slot(hash).load();
         let mut next = list.as_ref();
         while let Some(node) = next {
-            if node.hash == hash && is(&node.value) {
+            if is(&node.value) {
                 return Some(read(&node.value));
             }
             next = node.next.as_ref();
@@ -49,7 +48,7 @@ impl<V: Clone> Published<V> {
         None
     }
 
-    /// Puts `value` in the place of the entry of this hash that `is` recognises, adds it where
+    /// Puts `value` in the place of the entry that `is` recognises, adds it where
     /// there is none, or removes that entry where `value` is none.
     pub fn publish(&self, hash: u64, mut is: impl FnMut(&V) -> bool, value: Option<V>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +59,7 @@ impl<V: Clone> Published<V> {
         let mut next = list.as_ref();
         let mut found = None;
         while let Some(node) = next {
-            if node.hash == hash && is(&node.value) {
+            if is(&node.value) {
                 found = Some(node);
                 break;
             }
@@ -70,27 +69,28 @@ impl<V: Clone> Published<V> {
         let mut changed = match found {
             Some(found) => {
                 *entries -= 1;
-                in_front.into_iter().rev().fold(found.next.clone(), |next, node| {
-                    Some(Arc::new(Node { hash: node.hash, value: node.value.clone(), next }))
-                })
+                in_front
+                    .into_iter()
+                    .rev()
+                    .fold(found.next.clone(), |next, node| Some(Arc::new(Node { value: node.value.clone(), next })))
             }
             None if value.is_none() => return,
             // The whole list stays as it is, behind the new entry.
             None => list.clone(),
         };
         if let Some(value) = value {
-            changed = Some(Arc::new(Node { hash, value, next: changed }));
+            changed = Some(Arc::new(Node { value, next: changed }));
             *entries += 1;
         }
         slot.store(changed);
     }
 
-    /// Shows every entry of this hash that `is` recognises.
+    /// Shows every entry that `is` recognises, among those that may have this hash.
     pub fn read_all(&self, hash: u64, mut is: impl FnMut(&V) -> bool, mut read: impl FnMut(&V)) {
         let list = self.slot(hash).load();
         let mut next = list.as_ref();
         while let Some(node) = next {
-            if node.hash == hash && is(&node.value) {
+            if is(&node.value) {
                 read(&node.value);
             }
             next = node.next.as_ref();
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_long_list_is_dropped_without_recursion() {
-        let list = (0..200_000).fold(None, |next, value| Some(Arc::new(Node { hash: 0, value, next })));
+        let list = (0..200_000).fold(None, |next, value| Some(Arc::new(Node { value, next })));
         drop(list);
     }
 }

@@ -252,9 +252,10 @@ fn by_zone<'o>(
 ) -> Arc<[(Box<str>, Groups)]> {
     let subsets = listed.clone().flat_map(|object| &object.subsets);
     let mut zones: Vec<&str> =
-        subsets.flat_map(|subset| &subset.ready).filter_map(|ready| ready.zone.as_deref()).collect();
+        subsets.flat_map(|subset| &subset.ready).filter_map(|ready| ready.names().zone.as_deref()).collect();
     zones.sort_unstable();
     zones.dedup();
-    let groups = |zone| endpoints::group(listed.clone(), naming, |endpoint| endpoint.zone.as_deref() == Some(zone));
+    let groups =
+        |zone| endpoints::group(listed.clone(), naming, |endpoint| endpoint.names().zone.as_deref() == Some(zone));
     zones.into_iter().map(|zone| (zone.to_lowercase().into(), groups(zone))).collect()
 }

@@ -6,7 +6,10 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use hickory_proto::rr::{Record, RecordType};
+use hickory_proto::{
+    rr::{Record, RecordType},
+    serialize::binary::BinEncodable,
+};
 
 use super::messages::{self, Sections};
 use crate::{
@@ -25,8 +28,7 @@ use crate::{
     },
 };
 
-/// Every record of a zone of the view: SOA first, then NS, then by owner in the order of RFC 4034
-/// section 6.1.
+/// Every record of a zone of the view: SOA first, then NS, then in the order of RFC 4034 section 6.
 pub fn records(view: &View, zone: &Zone) -> Vec<Record> {
     let mut listing = Listing { view, zone, chain: Chain::default(), records: Vec::new() };
     listing.add(zone.apex.wire(), &[code::SOA, code::NS]);
@@ -140,7 +142,7 @@ fn sorted(mut records: Vec<Record>) -> Vec<Record> {
         _ => 2,
     };
     records.sort_by_cached_key(|record| {
-        (rank(record), record.name.clone(), record.record_type(), record.data.to_string())
+        (rank(record), record.name.clone(), record.record_type(), record.data.to_bytes().unwrap_or_default())
     });
     records.dedup_by(|a, b| a.name == b.name && a.data == b.data);
     records

@@ -15,6 +15,7 @@ pub mod general;
 pub mod listing;
 pub mod messages;
 pub mod plan;
+pub mod zone_file;
 
 use std::net::SocketAddr;
 

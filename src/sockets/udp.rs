@@ -55,11 +55,13 @@ impl<T: Tally> Worker<T> {
         let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
         let (mut memory, mut runs) = (Memory::starting_at(self.turn), Runs::default());
         loop {
+            // Looked at before the socket: a signal may end the wait while packets are queued.
+            let stopping = self.stop.load(Ordering::Relaxed);
             // An error is about the socket, not about a packet: an ICMP message, or memory. It passes.
             let received = inbox.receive(&self.socket).unwrap_or(0);
             if received > 0 {
                 self.answer(&inbox, &mut outbox, &mut memory, &mut runs);
-            } else if self.stop.load(Ordering::Relaxed) {
+            } else if stopping {
                 return;
             }
         }

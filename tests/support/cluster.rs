@@ -4,11 +4,9 @@
 //! the address; several addresses of one endpoint are joined by `+`. A namespace is there when
 //! something lives in it.
 
-use std::net::IpAddr;
-
 use clusterdns::{
     objects::{
-        Address, Change, Endpoint, Endpoints, Known, Namespace, Object, Origin, Picture, Pod, Port, Service,
+        Address, Change, Endpoint, Endpoints, Known, Names, Namespace, Object, Origin, Picture, Pod, Port, Service,
         ServiceSpec, Subset,
     },
     records::{
@@ -179,12 +177,8 @@ fn parse_endpoint(text: &str) -> Endpoint {
         Some((hostname, addresses)) => (Some(hostname.into()), addresses),
         None => (None, text),
     };
-    let addresses = addresses.split('+').map(|address| match address.parse::<IpAddr>() {
-        Ok(ip) if ip.to_string() == address => Address::Ip(ip),
-        Ok(ip) => Address::Spelled(ip, address.into()),
-        Err(_) => Address::Name(address.into()),
-    });
-    Endpoint { addresses: addresses.collect(), hostname, pod: None, zone: None }
+    let addresses = addresses.split('+').map(|address| Address::read(address, address.parse().ok()));
+    Endpoint::new(addresses, Names { hostname, ..Names::default() })
 }
 
 /// `http:80/TCP`; without a name `:80/TCP`, without a number `http:/TCP`.

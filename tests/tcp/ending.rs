@@ -67,17 +67,39 @@ async fn a_question_that_is_being_answered_is_answered() {
 async fn a_question_that_has_begun_to_arrive_may_arrive() {
     let (answer, _begins) = Scripted::new(1);
     let mut room = Room::open(answer, TcpLimits::default());
-    let mut client = room.connect().await;
-    room.tells(Told::Opened).await;
+    let (mut client, _idle) = (room.connect().await, room.connect().await);
+    for _ in 0..2 {
+        room.tells(Told::Opened).await;
+    }
     let question = framed(&query(1, "quick", A));
     within(client.0.write_all(&question[..9])).await.unwrap();
     room.stop.send_replace(true);
-    tokio::task::yield_now().await;
+    room.tells(Told::Closed(Closed::Drained)).await;
     within(client.0.write_all(&question[9..])).await.unwrap();
     assert_eq!(id_and_rcode(&client.reply().await), (1, 0));
     client.is_closed().await;
     drop(client);
     room.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_stops_asking_is_stopped() {
+    let (answer, _begins) = Scripted::new(1);
+    let drain_timeout = Duration::from_secs(1_000);
+    let mut room = Room::open(answer, TcpLimits { drain_timeout, ..TcpLimits::default() });
+    let (mut replies, mut questions) = room.connect().await.0.into_split();
+    let asking = tokio::spawn(async move {
+        let question = framed(&query(1, "quick", A)).repeat(1_000);
+        while questions.write_all(&question).await.is_ok() {}
+    });
+    let listening = tokio::spawn(async move { tokio::io::copy(&mut replies, &mut tokio::io::sink()).await });
+    room.tells(Told::Answered { rcode: 0, query_octets: query(1, "quick", A).len(), reply_octets: 12 }).await;
+    room.stop.send_replace(true);
+    room.tells(Told::Closed(Closed::Drained)).await;
+    room.close().await;
+    within(asking).await.unwrap();
+    // It ended one way or the other.
+    let _ = within(listening).await.unwrap();
 }
 
 #[tokio::test]

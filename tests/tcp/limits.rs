@@ -105,7 +105,8 @@ async fn connections_beyond_the_limit_are_refused_until_one_is_closed() {
 #[tokio::test]
 async fn the_connection_idle_for_longest_makes_room() {
     let (answer, _begins) = Scripted::new(1);
-    let mut room = Room::open(answer, TcpLimits { connections_max: 2, ..TcpLimits::default() });
+    let idle_timeout = Duration::from_secs(1_000);
+    let mut room = Room::open(answer, TcpLimits { connections_max: 2, idle_timeout, ..TcpLimits::default() });
     let (mut first, mut second) = (room.connect().await, room.connect().await);
     is_served(&mut second).await;
     is_served(&mut first).await;
@@ -184,6 +185,23 @@ async fn only_so_many_transfers_are_held_in_memory() {
             assert_eq!(id_and_rcode(&client.reply().await), (id, 0));
         }
     }
+}
+
+#[tokio::test]
+async fn a_transfer_counts_until_it_is_sent() {
+    let (answer, mut begins) = Scripted::new(1_000);
+    let limits = TcpLimits { transfers_max: 1, write_timeout: Duration::from_secs(1_000), ..TcpLimits::default() };
+    let room = Room::open(answer.clone(), limits);
+    let (mut deaf, mut other) = (room.connect().await, room.connect().await);
+    answer.let_go();
+    deaf.send(&[query(1, "big", AXFR)]).await;
+    assert_eq!(deaf.reply().await.len(), LONG_OCTETS);
+    within(begins.recv()).await.unwrap();
+    other.send(&[query(2, "big", AXFR)]).await;
+    tokio::time::timeout(SHORT, begins.recv()).await.expect_err("a second was begun");
+    drop(deaf);
+    within(begins.recv()).await.unwrap();
+    assert_eq!(id_and_rcode(&other.reply().await), (2, 0));
 }
 
 #[tokio::test]

@@ -193,7 +193,9 @@ impl Scripted {
 
     fn transfer(&self, header: &[u8]) -> Vec<Vec<u8>> {
         self.begun.send(()).unwrap();
-        drop(self.gate.1.wait_while(self.gate.0.lock().unwrap(), |open| !*open).unwrap());
+        // A test that fails lets nothing go; its runtime waits for this thread.
+        let gate = self.gate.0.lock().unwrap();
+        drop(self.gate.1.wait_timeout_while(gate, Duration::from_secs(30), |open| !*open).unwrap());
         match self.messages_of_transfer {
             1 => vec![header.to_vec()],
             many => vec![[header, &vec![0; LONG_OCTETS - header.len()]].concat(); many],

@@ -1,7 +1,7 @@
 //! `discovery.k8s.io/EndpointSlice` and `v1/Endpoints`: two shapes of the same facts.
 
 use super::{Decoded, Raw, field, labels, list_part, namespace_of};
-use crate::objects::{Address, Endpoint, Endpoints, Needs, Object, Origin, Port, Subset};
+use crate::objects::{Address, Endpoint, Endpoints, Names, Needs, Object, Origin, Port, Subset};
 use field::{Metadata, Pairs, Text, ip, is_label, nullable, nullable_list, port_number};
 use serde::Deserialize;
 
@@ -113,22 +113,22 @@ fn object(
 
 fn slice_endpoint(listed: &SliceEndpoint<'_>, needs: Needs) -> Option<Endpoint> {
     let zone = listed.zone.filled().or_else(|| listed.topology.get(ZONE_LABEL));
-    Some(Endpoint {
-        addresses: addresses(&listed.addresses)?,
+    let names = Names {
         hostname: listed.hostname.filled().map(Box::from),
         pod: pod_name(&listed.target_ref, needs),
         zone: zone.filter(|_| needs.zones).map(Box::from),
-    })
+    };
+    endpoint(&listed.addresses, names)
 }
 
 fn endpoints_subset(listed: &EndpointsSubset<'_>, needs: Needs) -> Result<Subset, String> {
     let ready = listed.addresses.iter().filter_map(|address| {
-        Some(Endpoint {
-            addresses: addresses(std::slice::from_ref(&address.ip))?,
+        let names = Names {
             hostname: address.hostname.filled().map(Box::from),
             pod: pod_name(&address.target_ref, needs),
             zone: None,
-        })
+        };
+        endpoint(std::slice::from_ref(&address.ip), names)
     });
     Ok(Subset {
         ready: ready.collect(),
@@ -138,18 +138,9 @@ fn endpoints_subset(listed: &EndpointsSubset<'_>, needs: Needs) -> Result<Subset
 }
 
 /// `None` where no address says anything.
-fn addresses(listed: &[Text<'_>]) -> Option<Box<[Address]>> {
-    let addresses: Box<[Address]> = listed.iter().filter_map(Text::filled).map(address).collect();
-    (!addresses.is_empty()).then_some(addresses)
-}
-
-/// The text of the object is kept where the endpoint's name would differ without it.
-fn address(text: &str) -> Address {
-    match ip(text) {
-        Some(ip) if ip.to_string() == text => Address::Ip(ip),
-        Some(ip) => Address::Spelled(ip, text.into()),
-        None => Address::Name(text.into()),
-    }
+fn endpoint(listed: &[Text<'_>], names: Names) -> Option<Endpoint> {
+    let addresses = listed.iter().filter_map(Text::filled).map(|text| Address::read(text, ip(text)));
+    Some(Endpoint::new(addresses, names)).filter(|endpoint| !endpoint.addresses.is_empty())
 }
 
 fn port(listed: &EndpointPort<'_>, protocol: &str) -> Result<Port, String> {

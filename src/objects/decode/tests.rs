@@ -1,7 +1,7 @@
 //! Each test names a rule, shows an object, and shows what is left of it.
 
 use super::*;
-use crate::objects::{Address, Endpoint, Endpoints, Origin, Pod, Port, Service, ServiceSpec, Subset};
+use crate::objects::{Address, Endpoint, Endpoints, Names, Origin, Pod, Port, Service, ServiceSpec, Subset};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -76,9 +76,9 @@ fn an_address_keeps_a_spelling_that_is_not_canonical() {
     let expected = [
         Address::Ip(ip("10.0.0.1")),
         Address::Ip(v6),
-        Address::Spelled(v6, "2001:DB8::2".into()),
-        Address::Spelled(v6, "2001:db8:0:0:0:0:0:2".into()),
-        Address::Spelled(ip("10.0.0.1"), "::ffff:10.0.0.1".into()),
+        Address::read("2001:DB8::2", Some(v6)),
+        Address::read("2001:db8:0:0:0:0:0:2", Some(v6)),
+        Address::read("::ffff:10.0.0.1", Some(ip("10.0.0.1"))),
     ];
     assert_eq!(*subset.ready[0].addresses, expected);
 }
@@ -110,7 +110,7 @@ fn a_slice_without_a_usable_service_name_belongs_to_none() {
 fn only_short_pod_names_are_kept() {
     let named = |name: String| json!({"addresses": ["10.0.0.1"], "targetRef": {"kind": "Pod", "name": name}});
     let subset = slice(json!({"endpoints": [named("p".repeat(63)), named("p".repeat(64)), named(String::new())]}));
-    let pods: Vec<_> = subset.ready.iter().map(|endpoint| endpoint.pod.as_deref().map(str::len)).collect();
+    let pods: Vec<_> = subset.ready.iter().map(|endpoint| endpoint.names().pod.as_deref().map(str::len)).collect();
     assert_eq!(pods, [Some(63), None, None]);
 }
 
@@ -118,7 +118,7 @@ fn only_short_pod_names_are_kept() {
 fn v1beta1_keeps_the_zone_in_the_topology() {
     let endpoint = json!({"addresses": ["10.0.0.1"], "topology": {"topology.kubernetes.io/zone": "z1"}});
     let object = json!({"apiVersion": "discovery.k8s.io/v1beta1", "kind": "EndpointSlice", "metadata": {"name": "s"}, "endpoints": [endpoint]});
-    assert_eq!(endpoints_of(object).subsets[0].ready[0].zone.as_deref(), Some("z1"));
+    assert_eq!(endpoints_of(object).subsets[0].ready[0].names().zone.as_deref(), Some("z1"));
 }
 
 #[test]
@@ -128,12 +128,8 @@ fn endpoints_keep_one_subset_for_each_of_theirs() {
         {"notReadyAddresses": [{"ip": "192.0.2.2"}, {"ip": "192.0.2.3"}], "ports": null},
         null
     ]});
-    let endpoint = Endpoint {
-        addresses: Box::new([Address::Ip(ip("192.0.2.1"))]),
-        hostname: Some("db-0".into()),
-        pod: Some("pod-0".into()),
-        zone: None,
-    };
+    let names = Names { hostname: Some("db-0".into()), pod: Some("pod-0".into()), zone: None };
+    let endpoint = Endpoint::new([Address::Ip(ip("192.0.2.1"))], names);
     let subsets = [
         Subset { ready: Box::new([endpoint]), not_ready: 0, ports: Box::new([port("", "TCP", Some(5432))]) },
         Subset { not_ready: 2, ..Subset::default() },
@@ -181,7 +177,7 @@ fn what_nobody_needs_is_dropped() {
     let Ok(Decoded::Object(Object::Endpoints(slice))) = decode(&slice, Needs::default()) else { panic!() };
     assert_eq!((slice.labels.len(), slice.service.as_deref()), (0, Some("web")));
     let endpoint = &slice.subsets[0].ready[0];
-    assert_eq!((&endpoint.pod, &endpoint.zone), (&None, &None));
+    assert_eq!(*endpoint.names(), Names::default());
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}});
     assert!(matches!(decode(&pod, Needs::default()), Ok(Decoded::Without(_))));
 }

@@ -92,11 +92,8 @@ fn taken<'p>(objects: &[Object], pod_ips: impl Iterator<Item = &'p IpAddr>, rang
             },
             Object::Endpoints(endpoints) => {
                 let ready = endpoints.subsets.iter().flat_map(|subset| &subset.ready);
-                for address in ready.flat_map(|endpoint| &endpoint.addresses) {
-                    if let Address::Ip(ip) | Address::Spelled(ip, _) = address {
-                        hold(ip);
-                    }
-                }
+                let addresses = ready.flat_map(|endpoint| endpoint.addresses.iter());
+                addresses.filter_map(Address::ip).for_each(|ip| hold(&ip));
             }
             Object::Pod(pod) => pod.ip.iter().for_each(&mut hold),
             Object::Namespace(_) => {}

@@ -2,7 +2,7 @@
 
 use super::{Backings, ContainerPort, PodBacking, Selecting, TargetPort};
 use crate::objects::{
-    Address, Endpoint, Endpoints, Key, Kind, Labels, Needs, Object, Origin, Port, Service, ServiceSpec, Subset,
+    Address, Endpoint, Endpoints, Key, Kind, Labels, Names, Needs, Object, Origin, Port, Service, ServiceSpec, Subset,
 };
 use std::collections::BTreeMap;
 
@@ -85,10 +85,10 @@ fn resolve_port(port: &Port, target: &TargetPort, container_ports: &[ContainerPo
 /// A hostname counts only below the Service that the Pod names as its subdomain.
 fn endpoint(service: &Service, key: &Key, pod: &PodBacking, needs: Needs) -> Endpoint {
     let has_hostname = !pod.hostname.is_empty() && pod.subdomain == service.name;
-    Endpoint {
-        addresses: pod.ips.iter().copied().map(Address::Ip).collect(),
+    let names = Names {
         hostname: has_hostname.then(|| pod.hostname.clone()),
         pod: (needs.pod_names && key.name.len() < 64).then(|| key.name.clone()),
         zone: None,
-    }
+    };
+    Endpoint::new(pod.ips.iter().copied().map(Address::Ip), names)
 }

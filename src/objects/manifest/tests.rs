@@ -82,9 +82,9 @@ fn a_hostname_counts_only_below_its_subdomain() {
         &pod("c", LABELS, "podIP: 10.0.0.3", "{subdomain: web}"),
     ]);
     let ready = &endpoints(&loaded, "web").subsets[0].ready;
-    let hostnames: Vec<_> = ready.iter().map(|endpoint| endpoint.hostname.as_deref()).collect();
+    let hostnames: Vec<_> = ready.iter().map(|endpoint| endpoint.names().hostname.as_deref()).collect();
     assert_eq!(hostnames, [Some("web-0"), None, None]);
-    assert_eq!(ready[0].pod.as_deref(), Some("a"));
+    assert_eq!(ready[0].names().pod.as_deref(), Some("a"));
 }
 
 #[test]
@@ -203,7 +203,8 @@ fn endpoints<'l>(loaded: &'l Loaded, name: &str) -> &'l Endpoints {
 }
 
 fn addresses(endpoints: &Endpoints) -> Vec<String> {
-    let ready = endpoints.subsets.iter().flat_map(|subset| &subset.ready).flat_map(|endpoint| &endpoint.addresses);
+    let ready =
+        endpoints.subsets.iter().flat_map(|subset| &subset.ready).flat_map(|endpoint| endpoint.addresses.iter());
     let text = |address: &Address| match address {
         Address::Ip(ip) => ip.to_string(),
         other => panic!("{other:?}"),

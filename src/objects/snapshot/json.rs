@@ -155,7 +155,8 @@ fn syntax_error(text: &str, start: usize, error: &serde_json::Error) -> SyntaxEr
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
     SyntaxError {
         line: lines_before + error.line(),
-        column: columns_before + error.column(),
+        // The end of a text that ends a line is in column 0 to the parser.
+        column: (columns_before + error.column()).max(1),
         message: format!("not JSON: {message}").into(),
     }
 }

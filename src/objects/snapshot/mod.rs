@@ -119,12 +119,15 @@ impl fmt::Display for Summary {
 /// The cluster that is served where nobody names another.
 pub const EXAMPLE: &str = include_str!("../../../zones/example/cluster.json");
 
+/// What problems call standard input.
+pub const STDIN: &str = "standard input";
+
 impl Source {
     /// Reads standard input to its end, once. Its text then stays as it is.
     pub fn stdin() -> io::Result<Self> {
         let mut text = Vec::new();
         io::stdin().lock().read_to_end(&mut text)?;
-        Ok(Self::Text("-".into(), text.into()))
+        Ok(Self::Text(STDIN.into(), text.into()))
     }
 
     /// The example that is compiled in.

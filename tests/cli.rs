@@ -1,0 +1,14 @@
+//! The program as people run it: arguments in, words and exit codes out.
+
+#[path = "cli/check.rs"]
+mod check;
+#[path = "cli/examples.rs"]
+mod examples;
+#[path = "cli/program.rs"]
+mod program;
+#[path = "cli/records.rs"]
+mod records;
+#[path = "cli/serve.rs"]
+mod serve;
+#[path = "cli/words.rs"]
+mod words;

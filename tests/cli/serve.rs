@@ -1,0 +1,151 @@
+//! `clusterdns serve`: what it says at the start, what stops it from starting, and how it ends.
+
+use std::{
+    net::{Ipv4Addr, TcpListener, UdpSocket},
+    time::Duration,
+};
+
+use crate::program::{Folder, Serving, repository, run, run_with_input};
+
+// ----------- The start -----------------------------------------------------
+
+#[test]
+fn it_says_what_it_serves_from_where_and_how_to_try_it() {
+    let serving = Serving::start(&[], "");
+    let (ip, port) = (serving.address.ip(), serving.address.port());
+    let said: Vec<_> =
+        serving.start.iter().map(|line| line.split_once(" INFO ").expect("quiet: no warning").1).collect();
+    assert_eq!(
+        said[0],
+        "serving cluster.local. in-addr.arpa. ip6.arpa. from the built-in example: 3 namespaces, 8 services, 7 slices"
+    );
+    assert_eq!(said[1], format!("listening on {ip}:{port} (UDP, TCP)"));
+    assert!(said[2].starts_with("metrics, health and readiness on http://127.0.0.1:"), "{said:?}");
+    assert_eq!(said[3], format!("try: dig @{ip} -p {port} backend-service.example.svc.cluster.local"));
+    assert_eq!(said.len(), 4);
+    assert_eq!(ask(&serving, "backend-service.example.svc.cluster.local"), [10, 96, 151, 12]);
+}
+
+#[test]
+fn a_cluster_comes_from_files_folders_or_standard_input() {
+    let manifests = repository("zones/manifests");
+    let serving = Serving::start(&["--snapshot", &manifests], "");
+    assert!(serving.start.iter().any(|line| line.contains(&format!("from {manifests}: "))), "{:?}", serving.start);
+    assert_eq!(ask(&serving, "web.guestbook.svc.cluster.local"), [10, 102, 170, 38]);
+
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\nspec: {clusterIP: 10.96.0.7}\n";
+    let serving = Serving::start(&["--snapshot", "-"], service);
+    assert!(serving.start[0].contains("from standard input: 1 namespaces, 1 services"), "{:?}", serving.start);
+    assert_eq!(ask(&serving, "a.b.svc.cluster.local"), [10, 96, 0, 7]);
+}
+
+/// `kubectl get` of a new cluster: there is nothing yet, and that is no mistake.
+#[test]
+fn a_cluster_without_objects_is_served() {
+    let serving = Serving::start(&["--snapshot", "-"], r#"{"apiVersion": "v1", "kind": "List", "items": []}"#);
+    let dig = format!("try: dig @127.0.0.1 -p {} dns-version.cluster.local TXT", serving.address.port());
+    assert!(serving.start.last().is_some_and(|line| line.ends_with(&dig)), "{:?}", serving.start);
+    let socket = client(&serving);
+    socket.send(&question(1, "a.b.svc.cluster.local")).unwrap();
+    assert_eq!(reply(&socket)[3] & 15, 3, "NXDOMAIN");
+}
+
+// ----------- What stops it -------------------------------------------------
+
+#[test]
+fn a_port_in_use_is_told_in_one_sentence() {
+    let folder = Folder::new();
+    let config = folder.file("c.toml", "[admin]\nlisten = []\n");
+    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    for (address, protocol) in [(tcp.local_addr().unwrap(), "TCP"), (udp.local_addr().unwrap(), "UDP")] {
+        let serve = run(&["serve", "--config", &config, "--listen", &address.to_string()]);
+        assert_eq!(serve.code, Some(1));
+        assert_eq!(
+            serve.err,
+            format!(
+                "{address} ({protocol}) is in use by another program: \
+                 stop it, or choose another address with --listen\n"
+            )
+        );
+    }
+    let taken = tcp.local_addr().unwrap();
+    let config = folder.file("c.toml", &format!("[admin]\nlisten = [\"{taken}\"]\n"));
+    let serve = run(&["serve", "--config", &config, "--listen", "127.0.0.1:0"]);
+    assert_eq!(serve.code, Some(1));
+    assert!(serve.err.contains(&taken.to_string()) && serve.err.contains("[admin] listen"), "{}", serve.err);
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_is_told_in_one_sentence() {
+    let folder = Folder::new();
+    let config = folder.file("c.toml", "[admin]\nlisten = []\n");
+    let serve = ["serve", "--config", &config, "--listen", "127.0.0.1:0", "--snapshot"];
+    let ran = run(&[&serve[..], &["no.json"]].concat());
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(
+        ran.err,
+        "no.json: No such file or directory (os error 2); \
+         make a snapshot with: kubectl get svc,endpoints,endpointslices,pods,ns -A -o json\n"
+    );
+    let ran = run_with_input(&[&serve[..], &["-"]].concat(), "{");
+    assert_eq!((ran.code, &*ran.err), (Some(1), "standard input:1:1: not JSON: EOF while parsing an object\n"));
+}
+
+// ----------- The end -------------------------------------------------------
+
+#[test]
+fn a_signal_ends_it_once_what_was_received_is_answered() {
+    for (signal, name) in [("TERM", "SIGTERM"), ("INT", "SIGINT")] {
+        let serving = Serving::start(&[], "");
+        let socket = client(&serving);
+        for id in 0..100 {
+            socket.send(&question(id, "backend-service.example.svc.cluster.local")).unwrap();
+        }
+        serving.signal(signal);
+        for _ in 0..100 {
+            assert!(reply(&socket).ends_with(&[10, 96, 151, 12]));
+        }
+        let (status, said) = serving.ended();
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].ends_with(&format!("{name}: answering what has arrived, then ending")), "{said:?}");
+    }
+}
+
+// ----------- A client ------------------------------------------------------
+
+fn client(serving: &Serving) -> UdpSocket {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // Only a failure takes so long.
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.connect(serving.address).unwrap();
+    socket
+}
+
+/// The address of a name.
+fn ask(serving: &Serving, name: &str) -> [u8; 4] {
+    let socket = client(serving);
+    socket.send(&question(7, name)).unwrap();
+    let reply = reply(&socket);
+    assert_eq!(reply[3] & 15, 0, "NOERROR");
+    *reply.last_chunk().unwrap()
+}
+
+/// A question for an address, with RD.
+fn question(id: u16, name: &str) -> Vec<u8> {
+    let mut message = [&id.to_be_bytes()[..], &[1, 0, 0, 1, 0, 0, 0, 0, 0, 0]].concat();
+    for label in name.split('.') {
+        message.push(label.len() as u8);
+        message.extend_from_slice(label.as_bytes());
+    }
+    message.extend_from_slice(&[0, 0, 1, 0, 1]);
+    message
+}
+
+fn reply(socket: &UdpSocket) -> Vec<u8> {
+    let mut reply = vec![0; 512];
+    let octets = socket.recv(&mut reply).expect("a reply");
+    reply.truncate(octets);
+    reply
+}
