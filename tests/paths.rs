@@ -22,7 +22,7 @@ use proptest::prelude::*;
 use support::{ASKED, Server, reply};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1024))]
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Flags, rcode, question, every record in its order, and the OPT record.
     #[test]
@@ -70,7 +70,7 @@ proptest! {
 const TC: u8 = 0x02;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_octets_are_answered_or_ignored(octets in prop::collection::vec(any::<u8>(), 0..64)) {

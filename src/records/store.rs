@@ -7,6 +7,7 @@
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
+    net::IpAddr,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
 };
 
@@ -329,18 +330,27 @@ fn publish_service(view: &View, fresh: Service) -> bool {
     }
     // New addresses are entered before the Service is shown and old ones removed after, so that
     // a PTR never misses a name that can be seen.
-    let addresses = |service: &Service| service.endpoint_addresses().map(mapped).collect::<HashSet<_>>();
-    let clusters = |service: &Service| service.cluster_ips.iter().copied().map(mapped).collect::<HashSet<_>>();
+    let addresses = |service: &Service| sorted(service.endpoint_addresses());
+    let clusters = |service: &Service| sorted(service.cluster_ips.iter().copied());
     let (old, old_clusters) = before.as_ref().map(|old| (addresses(old), clusters(old))).unwrap_or_default();
     let (new, new_clusters) = (addresses(&fresh), clusters(&fresh));
-    for (table, old, new) in [(&view.endpoints, &old, &new), (&view.clusters, &old_clusters, &new_clusters)] {
-        new.difference(old).for_each(|&address| enter(table, address, &key, true));
-    }
+    missing(&old, &new).for_each(|address| enter(&view.endpoints, address, &key, true));
+    missing(&old_clusters, &new_clusters).for_each(|address| enter(&view.clusters, address, &key, true));
     view.services.publish(hash, is, (!fresh.is_empty()).then_some(fresh));
-    for (table, old, new) in [(&view.endpoints, &old, &new), (&view.clusters, &old_clusters, &new_clusters)] {
-        old.difference(new).for_each(|&address| enter(table, address, &key, false));
-    }
+    missing(&new, &old).for_each(|address| enter(&view.endpoints, address, &key, false));
+    missing(&new_clusters, &old_clusters).for_each(|address| enter(&view.clusters, address, &key, false));
     true
+}
+
+fn sorted(addresses: impl Iterator<Item = IpAddr>) -> Vec<[u8; 16]> {
+    let mut addresses: Vec<_> = addresses.map(mapped).collect();
+    addresses.sort_unstable();
+    addresses
+}
+
+/// What of `all` is not in `here`.
+fn missing<'a>(here: &'a [[u8; 16]], all: &'a [[u8; 16]]) -> impl Iterator<Item = [u8; 16]> + 'a {
+    all.iter().copied().filter(|address| here.binary_search(address).is_err())
 }
 
 fn enter(table: &super::published::Published<Addressed>, address: [u8; 16], key: &ServiceKey, present: bool) {

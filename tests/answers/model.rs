@@ -32,7 +32,7 @@ enum Step {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn steps_lead_where_a_fresh_start_leads(steps in prop::collection::vec(step(), 1..80)) {
