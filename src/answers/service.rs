@@ -1,6 +1,6 @@
 //! The records of a Service (behaviour A2 and A3).
 //!
-//! A name means the cluster IPs, a [`Selection`] of the endpoints, or the name behind an
+//! A name means the cluster IPs, a selection of the endpoints, or the name behind an
 //! ExternalName.
 
 use std::{

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Lets one thing be said once in [`INTERVAL`].
+/// Lets one thing be said once a minute.
 #[derive(Debug, Default)]
 pub struct Seldom {
     said: Mutex<Option<Instant>>,

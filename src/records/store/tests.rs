@@ -1,0 +1,86 @@
+//! When changes show, and what they leave behind.
+
+use super::*;
+use crate::{
+    objects::{Address, Endpoint, Endpoints, Names, ServiceSpec, Subset},
+    records::{
+        view::{Pods, ViewOptions},
+        zone::Zone,
+    },
+};
+
+fn slice(name: &str, addresses: &[&str]) -> Object {
+    let ready = addresses.iter().map(|text| Endpoint::new([Address::read(text, text.parse().ok())], Names::default()));
+    Object::Endpoints(Endpoints {
+        origin: Origin::Slice,
+        namespace: "shop".into(),
+        name: name.into(),
+        service: Some("web".into()),
+        subsets: [Subset { ready: ready.collect(), ..Subset::default() }].into(),
+        labels: Box::default(),
+    })
+}
+
+fn service() -> Object {
+    Object::Service(objects::Service {
+        namespace: "shop".into(),
+        name: "web".into(),
+        spec: ServiceSpec::Headless,
+        ports: Box::default(),
+        selector: Box::default(),
+        labels: Box::default(),
+    })
+}
+
+fn store() -> (Store, Arc<View>) {
+    let view = Arc::new(View::new(ViewOptions {
+        zones: Zone::parse("cluster.local").unwrap(),
+        ttl_secs: 5,
+        pods: Pods::Disabled,
+        endpoint_pod_names: false,
+        namespaces: Vec::new(),
+        namespace_labels: None,
+        labels: None,
+        no_endpoints: false,
+        ignore_empty_service: false,
+        zonal: false,
+        fallthrough: Vec::new(),
+        local_addresses: Vec::new(),
+    }));
+    (Store::new(vec![view.clone()]), view)
+}
+
+fn addresses(view: &View) -> usize {
+    view.service(b"\x03web\x04shop", |service| service.endpoint_addresses().count()).unwrap_or(0)
+}
+
+#[test]
+fn a_service_is_published_once_all_of_its_objects_have_changed() {
+    let (mut store, view) = store();
+    let objects = vec![service(), slice("a", &["10.0.0.1"]), slice("z", &[])];
+    store.apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }), 1);
+    store.put(slice("a", &[]), 2);
+    assert_eq!(addresses(&view), 1, "the other slice may have it now");
+    store.put(slice("z", &["10.0.0.2"]), 2);
+    store.publish_touched(2);
+    assert_eq!(addresses(&view), 1);
+}
+
+#[test]
+fn what_cannot_be_read_stays_as_it_was() {
+    let (mut store, view) = store();
+    let objects = vec![service(), slice("a", &["10.0.0.1"])];
+    let left_out = vec![slice("a", &[]).key()];
+    store.apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }), 1);
+    store.apply(Change::Reset(Picture { objects: vec![service()], left_out, known: Known::ALL }), 2);
+    assert_eq!(addresses(&view), 1);
+    store.apply(Change::Reset(Picture { objects: vec![service()], known: Known::ALL, ..Picture::default() }), 3);
+    assert_eq!(addresses(&view), 0);
+}
+
+#[test]
+fn deleting_what_was_never_there_leaves_nothing_behind() {
+    let (mut store, _) = store();
+    store.apply(Change::Delete(service().key()), 1);
+    assert!(store.services.is_empty());
+}
