@@ -87,10 +87,9 @@ fn cluster_ips<S: Sink>(
             for (position, number) in
                 matching().enumerate().filter_map(|(position, port)| Some((position, port.number?)))
             {
-                if !matching().take(position).any(|earlier| earlier.number == Some(number)) {
-                    if !ask.push_srv(weight, number, target, out.sink) {
-                        break;
-                    }
+                let repeated = matching().take(position).any(|earlier| earlier.number == Some(number));
+                if !repeated && !ask.push_srv(weight, number, target, out.sink) {
+                    break;
                 }
             }
             if out.sink.targets() == index {
