@@ -87,8 +87,9 @@ fn cluster_ips<S: Sink>(
             for (position, number) in
                 matching().enumerate().filter_map(|(position, port)| Some((position, port.number?)))
             {
-                let repeated = matching().take(position).any(|earlier| earlier.number == Some(number));
-                if !repeated && !ask.push_srv(weight, number, target, out.sink) {
+                if !matching().take(position).any(|earlier| earlier.number == Some(number))
+                    && !ask.push_srv(weight, number, target, out.sink)
+                {
                     break;
                 }
             }
