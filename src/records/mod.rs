@@ -6,6 +6,7 @@
 
 pub mod endpoints;
 pub mod name;
+mod publish;
 pub mod published;
 pub mod selector;
 pub mod service;

@@ -1,6 +1,8 @@
 //! What a packet may look like (behaviour B3).
 
-use crate::support::{NODATA, Query, cluster, cluster::Cluster, query::Opt};
+use std::sync::LazyLock;
+
+use crate::support::{NODATA, Query, Server, cluster, cluster::Cluster, query::Opt};
 
 const WEB: &str = "web.shop.svc.cluster.local";
 const FOUND: [&str; 2] = ["NOERROR AA RD", "answer web.shop.svc.cluster.local. 5 A 10.96.0.1"];
@@ -19,7 +21,8 @@ fn opt(size_octets: u16) -> Opt {
 
 /// Both paths, for every packet of this file.
 fn replies(query: Query, expected: &[&str]) {
-    let server = shop().start();
+    static SERVER: LazyLock<Server> = LazyLock::new(|| shop().start());
+    let server = &*SERVER;
     assert_eq!(server.send(&query), expected, "over UDP: {query:?}");
     assert_eq!(server.send_by_tcp(&query), expected, "over TCP: {query:?}");
 }
