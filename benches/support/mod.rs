@@ -14,7 +14,7 @@ use clusterdns::{
     records::{
         name::Name,
         store::Store,
-        view::{Pods, View, ViewOptions},
+        view::{View, ViewOptions},
         zone::Zone,
     },
     respond::{
@@ -53,18 +53,8 @@ impl Cluster {
     /// Tables that hold it, and the store that keeps them.
     pub(crate) fn store(self) -> (Store, Arc<View>) {
         let view = Arc::new(View::new(ViewOptions {
-            zones: ZONES.iter().flat_map(|zone| Zone::parse(zone).expect("a zone")).collect(),
-            ttl_secs: 5,
-            pods: Pods::Disabled,
-            endpoint_pod_names: false,
-            namespaces: Vec::new(),
-            namespace_labels: None,
-            labels: None,
-            no_endpoints: false,
-            ignore_empty_service: false,
-            zonal: false,
-            fallthrough: Vec::new(),
             local_addresses: vec![[192, 0, 2, 53].into()],
+            ..ViewOptions::new(ZONES.iter().flat_map(|zone| Zone::parse(zone).expect("a zone")).collect())
         }));
         let mut store = Store::new(vec![view.clone()]);
         store.apply(

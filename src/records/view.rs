@@ -219,6 +219,24 @@ impl View {
 }
 
 impl ViewOptions {
+    /// These zones, and everything else as CoreDNS has it where nothing is said.
+    pub fn new(zones: Vec<Zone>) -> Self {
+        Self {
+            zones,
+            ttl_secs: 5,
+            pods: Pods::Disabled,
+            endpoint_pod_names: false,
+            namespaces: Vec::new(),
+            namespace_labels: None,
+            labels: None,
+            no_endpoints: false,
+            ignore_empty_service: false,
+            zonal: false,
+            fallthrough: Vec::new(),
+            local_addresses: Vec::new(),
+        }
+    }
+
     /// What the objects must keep for this view.
     pub fn needs(&self) -> Needs {
         Needs {

@@ -72,18 +72,10 @@ fn example() -> Responder {
     let loaded = snapshot::load(&[Source::example()], &options, &mut |_| {}).expect("the example is a snapshot");
     let zones = ["cluster.local", "in-addr.arpa", "ip6.arpa"].map(|zone| Zone::parse(zone).expect("a zone").remove(0));
     let view = Arc::new(View::new(ViewOptions {
-        zones: zones.to_vec(),
-        ttl_secs: 5,
         pods: Pods::Verified,
-        endpoint_pod_names: false,
-        namespaces: Vec::new(),
-        namespace_labels: None,
-        labels: None,
-        no_endpoints: false,
-        ignore_empty_service: false,
         zonal: true,
-        fallthrough: Vec::new(),
         local_addresses: vec![CLIENT.ip()],
+        ..ViewOptions::new(zones.to_vec())
     }));
     Store::new(vec![view.clone()]).apply(Change::Reset(loaded.picture), 1);
     let server = Server { view: Some(view), transfer: None, rotate: true, unanswered: code::REFUSED };

@@ -6,7 +6,7 @@ use clusterdns::{
     objects::{Change, Known, Needs, Object, Picture, decode},
     records::{
         store::Store,
-        view::{Pods, View, ViewOptions},
+        view::{View, ViewOptions},
         zone::Zone,
     },
     respond::{
@@ -19,20 +19,7 @@ use clusterdns::{
 /// zone to anybody.
 pub(crate) fn responder(objects: &[String]) -> Arc<Responder> {
     let zone = || Zone::parse("cluster.local").expect("a zone").remove(0);
-    let view = Arc::new(View::new(ViewOptions {
-        zones: vec![zone()],
-        ttl_secs: 5,
-        pods: Pods::Disabled,
-        endpoint_pod_names: false,
-        namespaces: Vec::new(),
-        namespace_labels: None,
-        labels: None,
-        no_endpoints: false,
-        ignore_empty_service: false,
-        zonal: false,
-        fallthrough: Vec::new(),
-        local_addresses: Vec::new(),
-    }));
+    let view = Arc::new(View::new(ViewOptions::new(vec![zone()])));
     let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}"#.to_owned();
     let objects = objects.iter().chain([&namespace]).map(|json| object(json)).collect();
     Store::new(vec![view.clone()])

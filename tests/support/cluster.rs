@@ -9,10 +9,7 @@ use clusterdns::{
         Address, Change, Endpoint, Endpoints, Known, Names, Namespace, Object, Origin, Picture, Pod, Port, Service,
         ServiceSpec, Subset,
     },
-    records::{
-        view::{Pods, ViewOptions},
-        zone::Zone,
-    },
+    records::{view::ViewOptions, zone::Zone},
 };
 
 use super::Server;
@@ -117,20 +114,9 @@ impl Cluster {
 
 /// kubeadm's zones, a TTL of 5 seconds, and nothing else.
 pub(crate) fn options() -> ViewOptions {
-    ViewOptions {
-        zones: ["cluster.local", "in-addr.arpa", "ip6.arpa"].map(|zone| Zone::parse(zone).unwrap().remove(0)).into(),
-        ttl_secs: 5,
-        pods: Pods::Disabled,
-        endpoint_pod_names: false,
-        namespaces: Vec::new(),
-        namespace_labels: None,
-        labels: None,
-        no_endpoints: false,
-        ignore_empty_service: false,
-        zonal: false,
-        fallthrough: Vec::new(),
-        local_addresses: Vec::new(),
-    }
+    ViewOptions::new(
+        ["cluster.local", "in-addr.arpa", "ip6.arpa"].map(|zone| Zone::parse(zone).unwrap().remove(0)).into(),
+    )
 }
 
 pub(crate) fn namespace(name: &str) -> Object {

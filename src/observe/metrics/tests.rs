@@ -7,10 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     objects::Known,
-    records::{
-        view::{Pods, ViewOptions},
-        zone::Zone,
-    },
+    records::{view::ViewOptions, zone::Zone},
     respond::{
         Transport,
         plan::{Listener, Route, Server, Transfer},
@@ -22,20 +19,7 @@ const ROOT: Option<usize> = Some(1);
 
 /// `cluster.local` from tables and `.` from nothing, on one listener.
 fn plan(address: &str) -> Plan {
-    let options = ViewOptions {
-        zones: Zone::parse("cluster.local").unwrap(),
-        ttl_secs: 5,
-        pods: Pods::Disabled,
-        endpoint_pod_names: false,
-        namespaces: Vec::new(),
-        namespace_labels: None,
-        labels: None,
-        no_endpoints: false,
-        ignore_empty_service: false,
-        zonal: false,
-        fallthrough: Vec::new(),
-        local_addresses: Vec::new(),
-    };
+    let options = ViewOptions::new(Zone::parse("cluster.local").unwrap());
     let view = Arc::new(View::new(options));
     let transfer = Some(Transfer { to: Vec::new() });
     Plan {

@@ -3,10 +3,7 @@
 use super::*;
 use crate::{
     objects::{Address, Endpoint, Endpoints, Names, ServiceSpec, Subset},
-    records::{
-        view::{Pods, ViewOptions},
-        zone::Zone,
-    },
+    records::{view::ViewOptions, zone::Zone},
 };
 
 fn slice(name: &str, addresses: &[&str]) -> Object {
@@ -33,20 +30,7 @@ fn service() -> Object {
 }
 
 fn store() -> (Store, Arc<View>) {
-    let view = Arc::new(View::new(ViewOptions {
-        zones: Zone::parse("cluster.local").unwrap(),
-        ttl_secs: 5,
-        pods: Pods::Disabled,
-        endpoint_pod_names: false,
-        namespaces: Vec::new(),
-        namespace_labels: None,
-        labels: None,
-        no_endpoints: false,
-        ignore_empty_service: false,
-        zonal: false,
-        fallthrough: Vec::new(),
-        local_addresses: Vec::new(),
-    }));
+    let view = Arc::new(View::new(ViewOptions::new(Zone::parse("cluster.local").unwrap())));
     (Store::new(vec![view.clone()]), view)
 }
 
