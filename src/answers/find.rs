@@ -8,7 +8,7 @@ use super::{
     question::QueryName,
     reverse,
     service::{self, SVC},
-    sink::{Addresses, Composed, Data, Mark, Owner, Record, Section, Sink},
+    sink::{Addresses, Composed, Data, Mark, Owner, Record, Section, Sink, Soa},
 };
 use crate::{
     objects::Known,
@@ -98,6 +98,13 @@ const VERSION_TTL_SECS: u32 = 28_800;
 const VERSION: &[u8] = b"1.1.0";
 /// A SOA lives no longer than this (behaviour A2).
 const SOA_TTL_SECS_MAX: u32 = 300;
+
+/// The SOA of a view's zones, for answers and negatives.
+#[inline]
+pub fn soa(view: &View) -> Soa {
+    let minimum_secs = view.options.ttl_secs;
+    Soa { ttl_secs: minimum_secs.min(SOA_TTL_SECS_MAX), serial: view.serial(), minimum_secs }
+}
 
 impl<'a> Ask<'a> {
     /// The question for this type in a zone of the view.
@@ -282,18 +289,8 @@ impl<'a> Ask<'a> {
         if name.labels() != self.zone.labels {
             return Found::NoData;
         }
-        out.sink.push(Section::Answer, &self.soa_record());
+        out.sink.push(Section::Answer, &soa(self.view).record());
         Found::Records
-    }
-
-    /// The SOA of the zone, for answers and negatives.
-    pub fn soa_record(&self) -> Record<'static> {
-        let minimum_secs = self.view.options.ttl_secs;
-        Record {
-            owner: Owner::Zone,
-            ttl_secs: minimum_secs.min(SOA_TTL_SECS_MAX),
-            data: Data::Soa { serial: self.view.serial(), minimum_secs },
-        }
     }
 
     /// What the tables were complete about before the look-up. Asked after it, they might have

@@ -10,6 +10,7 @@
 pub mod find;
 pub mod nameserver;
 pub mod place;
+pub mod plain;
 pub mod question;
 pub mod reply;
 pub mod reverse;

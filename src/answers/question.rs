@@ -325,9 +325,12 @@ pub const QR: u16 = 0x8000;
 pub const AA: u16 = 0x0400;
 /// "Truncated."
 pub const TC: u16 = 0x0200;
-const OPCODE: u16 = 0x7800;
-const RD: u16 = 0x0100;
-const CD: u16 = 0x0010;
+/// The four bits of the opcode.
+pub const OPCODE: u16 = 0x7800;
+/// "Recursion desired."
+pub const RD: u16 = 0x0100;
+/// "Checking disabled."
+pub const CD: u16 = 0x0010;
 /// What a client without EDNS can take (RFC 1035 section 4.2.1).
 const UDP_OCTETS_MIN: usize = 512;
 /// What fits into a datagram: 65,535 octets less the headers of IPv4 and UDP.

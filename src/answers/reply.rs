@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{
     code,
     question::{self, HEADER_OCTETS, Question, Rejection},
-    sink::{Addresses, Data, Mark, Owner, Record, Section, Sink},
+    sink::{Addresses, Data, Mark, Owner, Record, Section, Sink, Soa},
 };
 use crate::records::name::NAME_OCTETS_MAX;
 use names::pointer;
@@ -83,7 +83,7 @@ impl<'o> Reply<'o> {
     #[inline]
     pub fn finish(&mut self, question: &Question<'_>, flags: u16, rcode: u16) -> usize {
         if let Some(edns) = question.edns {
-            self.push_opt(edns.size_octets, u16::from(edns.dnssec_ok) << 15, rcode, edns.options);
+            self.push_opt(edns.size_octets, edns.dnssec_ok, rcode, edns.options);
         }
         self.write_header(question.id, self.flags | flags | rcode & 15, 1)
     }
@@ -91,7 +91,7 @@ impl<'o> Reply<'o> {
     /// "EDNS version other than 0: BADVERS, OPT version 0 size 0, empty sections" (behaviour B3).
     pub fn finish_bad_version(&mut self, question: &Question<'_>) -> usize {
         self.length = HEADER_OCTETS;
-        self.push_opt(0, 0, code::BADVERS, &[]);
+        self.push_opt(0, false, code::BADVERS, &[]);
         self.write_header(question.id, self.flags, 0)
     }
 
@@ -104,11 +104,9 @@ impl<'o> Reply<'o> {
         self.length
     }
 
-    fn push_opt(&mut self, size_octets: u16, flags: u16, rcode: u16, options: &[u8]) {
+    fn push_opt(&mut self, size_octets: u16, dnssec_ok: bool, rcode: u16, options: &[u8]) {
         let start = self.length;
-        let [size_high, size_low] = size_octets.to_be_bytes();
-        let [flags_high, flags_low] = flags.to_be_bytes();
-        self.put(&[0, 0, code::OPT as u8, size_high, size_low, (rcode >> 4) as u8, 0, flags_high, flags_low, 0, 0]);
+        self.put(&whole_opt(size_octets, dnssec_ok, rcode));
         for (number, data) in question::Options(options).flatten().filter(|(number, _)| is_echoed(*number)) {
             self.put(&number.to_be_bytes());
             self.put(&(data.len() as u16).to_be_bytes());
@@ -176,15 +174,6 @@ impl<'o> Reply<'o> {
         self.buffer[start..start + 2].copy_from_slice(&octets.to_be_bytes());
     }
 
-    fn put_soa(&mut self, serial: u32, minimum_secs: u32) {
-        let [high, low] = pointer(self.zone_start);
-        let mut data = *SOA_DATA;
-        [data[7], data[8], data[20], data[21]] = [high, low, high, low];
-        let numbers = [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs].map(u32::to_be_bytes);
-        data[22..].copy_from_slice(numbers.as_flattened());
-        self.put(&data);
-    }
-
     fn write(&mut self, record: &Record<'_>) {
         self.put_owner(&record.owner);
         self.put_fixed(record.data.code(), record.ttl_secs);
@@ -205,7 +194,7 @@ impl<'o> Reply<'o> {
                 reply.put(&[text.len() as u8]);
                 reply.put(text);
             }
-            Data::Soa { serial, minimum_secs } => reply.put_soa(*serial, *minimum_secs),
+            Data::Soa { serial, minimum_secs } => reply.put(&soa_data(reply.zone_start, *serial, *minimum_secs)),
         });
     }
 
@@ -278,19 +267,8 @@ impl Sink for Reply<'_> {
     }
 
     #[inline]
-    fn push_negative(&mut self, soa: &Record<'_>) -> bool {
-        let octets = 2 + FIXED_OCTETS + SOA_DATA.len();
-        let Data::Soa { serial, minimum_secs } = soa.data else { return self.push(Section::Authority, soa) };
-        if self.length + octets > self.limit {
-            self.limit = 0;
-            return false;
-        }
-        self.put_pointer(self.zone_start);
-        self.put_fixed(code::SOA, soa.ttl_secs);
-        self.put(&(SOA_DATA.len() as u16).to_be_bytes());
-        self.put_soa(serial, minimum_secs);
-        self.counts[1] += 1;
-        true
+    fn push_negative(&mut self, soa: Soa) -> bool {
+        self.push_whole(Section::Authority, &whole_soa(self.zone_start, soa))
     }
 
     #[inline]
@@ -312,20 +290,60 @@ impl Sink for Reply<'_> {
 
 /// An A record with a pointer to its owner.
 #[inline]
-fn whole_a(owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
+pub(super) fn whole_a(owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
     let ([high, low], [a, b, c, d], [e, f, g, h]) = (pointer(owner), ttl_secs.to_be_bytes(), ip.octets());
     [high, low, 0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]
 }
 
 /// An AAAA record whose owner is the question.
 #[inline]
-fn whole_aaaa(ip: Ipv6Addr, ttl_secs: u32) -> [u8; 28] {
+pub(super) fn whole_aaaa(ip: Ipv6Addr, ttl_secs: u32) -> [u8; 28] {
     let [a, b, c, d] = ttl_secs.to_be_bytes();
     let mut whole = [0; 28];
     let front = [0xc0, HEADER_OCTETS as u8, 0, code::AAAA as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 16];
     whole[..12].copy_from_slice(&front);
     whole[12..].copy_from_slice(&ip.octets());
     whole
+}
+
+/// A SOA record with pointers to its owner, the apex that starts at `zone_start` in the packet.
+#[inline]
+pub(super) fn whole_soa(zone_start: usize, soa: Soa) -> [u8; SOA_OCTETS] {
+    let ([high, low], [a, b, c, d]) = (pointer(zone_start), soa.ttl_secs.to_be_bytes());
+    let mut whole = [0; SOA_OCTETS];
+    whole[..SOA_OCTETS - SOA_DATA.len()].copy_from_slice(&[
+        high,
+        low,
+        0,
+        code::SOA as u8,
+        0,
+        code::CLASS_IN as u8,
+        a,
+        b,
+        c,
+        d,
+        0,
+        SOA_DATA.len() as u8,
+    ]);
+    whole[SOA_OCTETS - SOA_DATA.len()..].copy_from_slice(&soa_data(zone_start, soa.serial, soa.minimum_secs));
+    whole
+}
+
+#[inline]
+fn soa_data(zone_start: usize, serial: u32, minimum_secs: u32) -> [u8; SOA_DATA.len()] {
+    let [high, low] = pointer(zone_start);
+    let mut data = *SOA_DATA;
+    [data[7], data[8], data[20], data[21]] = [high, low, high, low];
+    let numbers = [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs].map(u32::to_be_bytes);
+    data[22..].copy_from_slice(numbers.as_flattened());
+    data
+}
+
+/// An OPT record without options.
+#[inline]
+pub(super) fn whole_opt(size_octets: u16, dnssec_ok: bool, rcode: u16) -> [u8; OPT_OCTETS] {
+    let ([high, low], flags) = (size_octets.to_be_bytes(), u8::from(dnssec_ok) << 7);
+    [0, 0, code::OPT as u8, high, low, (rcode >> 4) as u8, 0, flags, 0, 0, 0]
 }
 
 /// Writes the bare header of a packet that is turned away.
@@ -347,6 +365,8 @@ fn echoed_octets(options: &[u8]) -> usize {
 }
 
 const FIXED_OCTETS: usize = 10;
+/// A SOA record with pointers for names.
+const SOA_OCTETS: usize = 2 + FIXED_OCTETS + SOA_DATA.len();
 /// `ns.dns` and `hostmaster` with a pointer each, and five numbers.
 const SOA_DATA: &[u8; 42] = b"\x02ns\x03dns\0\0\x0ahostmaster\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// The numbers of every SOA (behaviour A2).

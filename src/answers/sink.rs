@@ -93,6 +93,17 @@ pub enum Data<'a> {
     },
 }
 
+/// The SOA of the question's zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Soa {
+    /// Seconds.
+    pub ttl_secs: u32,
+    /// Unix time of the last change.
+    pub serial: u32,
+    /// The TTL of negatives (RFC 2308 section 4).
+    pub minimum_secs: u32,
+}
+
 /// Takes records in the order of the message. Records of a section follow those of the sections
 /// before it.
 pub trait Sink {
@@ -112,8 +123,8 @@ pub trait Sink {
 
     /// Takes the SOA of a negative: the next commonest.
     #[inline]
-    fn push_negative(&mut self, soa: &Record<'_>) -> bool {
-        self.push(Section::Authority, soa)
+    fn push_negative(&mut self, soa: Soa) -> bool {
+        self.push(Section::Authority, &soa.record())
     }
 
     /// A place to [`rewind`](Self::rewind) to.
@@ -187,6 +198,14 @@ impl<'a> Composed<'a> {
     /// An absolute name.
     pub fn absolute(wire: &'a [u8]) -> Self {
         Self { labels: [&[]; 3], end: End::Name(wire) }
+    }
+}
+
+impl Soa {
+    /// The record.
+    pub fn record(self) -> Record<'static> {
+        let Self { ttl_secs, serial, minimum_secs } = self;
+        Record { owner: Owner::Zone, ttl_secs, data: Data::Soa { serial, minimum_secs } }
     }
 }
 

@@ -180,6 +180,15 @@ impl Service {
         matches!(self.target, Target::Nothing) && self.cluster_ips.is_empty() && self.endpoints.is_empty()
     }
 
+    /// The one cluster IP that its own name leads to. None where there is more, or less, to say.
+    #[inline]
+    pub fn only_address(&self) -> Option<IpAddr> {
+        match (&self.target, &self.cluster_ips) {
+            (Target::ClusterIps(_), ClusterIps::One(ip)) if self.namespace.is_exposed() => Some(*ip),
+            _ => None,
+        }
+    }
+
     /// Whether both say the same.
     pub fn says_the_same(&self, other: &Self) -> bool {
         self.target == other.target

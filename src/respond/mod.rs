@@ -3,6 +3,7 @@
 //! ```text
 //! packet ─► read ─► route ─► find ─► settle ─► reply
 //!           B3      server   tables  rcode, SOA
+//!        └─► plain: the same in one step, for the commonest question
 //! ```
 //!
 //! [`Responder::answer`] walks it without waiting and without allocating: UDP. The general path
@@ -22,18 +23,21 @@ use std::net::SocketAddr;
 use crate::{
     answers::{
         code,
-        find::{Ask, Chain, Found},
+        find::{Ask, Chain, Found, soa},
+        plain::{self, Plain},
         question::{self, AA, Packet, QueryName, Question},
         reply::{self, Reply, Targets},
         sink::Sink,
     },
     records::view::View,
 };
-use plan::{Plan, Server};
+use plan::{Plan, Server, ShortCut};
 
 /// Answers questions by a plan.
 pub struct Responder {
     plan: Plan,
+    /// Of each listener.
+    short_cuts: Box<[Option<ShortCut>]>,
 }
 
 /// Where a question came from.
@@ -105,7 +109,8 @@ pub const REPLY_OCTETS_MAX: usize = 65_535;
 impl Responder {
     /// Answers by this plan.
     pub fn new(plan: Plan) -> Self {
-        Self { plan }
+        let short_cuts = (0..plan.listeners.len()).map(|listener| plan.short_cut(listener)).collect();
+        Self { plan, short_cuts }
     }
 
     /// What it answers by.
@@ -117,6 +122,9 @@ impl Responder {
     /// octets. None where there is no reply.
     #[inline]
     pub fn answer(&self, packet: &[u8], asked: &Asked, memory: &mut Memory, buffer: &mut [u8]) -> Option<Outcome> {
+        if let Some(outcome) = self.plain(packet, asked.listener, buffer) {
+            return Some(outcome);
+        }
         match &question::read(packet, &mut memory.finding.name) {
             Packet::Question(question) => {
                 let (ending, octets) = self.write(question, asked, question.udp_limit_octets(), memory, buffer);
@@ -127,6 +135,14 @@ impl Responder {
             }
             Packet::Ignored => None,
         }
+    }
+
+    /// Answers a plain question.
+    #[inline]
+    fn plain(&self, packet: &[u8], listener: usize, buffer: &mut [u8]) -> Option<Outcome> {
+        let ShortCut { tree, view, route } = self.short_cuts[listener].as_ref()?;
+        let Plain { qtype, dnssec_ok, reply_octets } = plain::answer(packet, tree, view, buffer)?;
+        Some(Outcome { rcode: code::NOERROR, route: Some(*route), qtype, dnssec_ok, reply_octets })
     }
 
     /// Writes the reply to a question, of at most `limit_octets`.
@@ -208,7 +224,7 @@ fn find<S: Sink>(
         Found::Failed => return Some((code::SERVFAIL, false)),
         Found::Refused => return Some((code::REFUSED, false)),
     };
-    sink.push_negative(&ask.soa_record());
+    sink.push_negative(soa(view));
     Some((rcode, true))
 }
 

@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 
 use crate::{
-    answers::{code, question::QueryName},
+    answers::{code, plain::Tree, question::QueryName},
     records::{view::View, zone::Zone},
 };
 
@@ -60,6 +60,34 @@ pub struct Route {
     pub zone: String,
     /// Which server.
     pub server: usize,
+}
+
+/// Where the plain questions of a listener lead to.
+pub struct ShortCut {
+    /// What they end in.
+    pub tree: Tree,
+    /// What they are answered from.
+    pub view: Arc<View>,
+    /// What they are counted by.
+    pub route: usize,
+}
+
+impl Plan {
+    /// The short cut of a listener: to the first of its views whose tree of services is divided by
+    /// no zone below.
+    pub fn short_cut(&self, listener: usize) -> Option<ShortCut> {
+        let zones = &self.listeners[listener].zones;
+        zones.iter().find_map(|&(_, route)| {
+            let server = &self.servers[self.routes[route].server];
+            let view = server.view.clone()?;
+            let tree = Tree::new(view.primary.as_ref()?)?;
+            let mut name = QueryName::new();
+            name.read(tree.wire())?;
+            let leads_here = self.listeners[listener].route(&name, code::A) == Some(route);
+            let divided = zones.iter().map(|(zone, _)| zone).chain(&view.options.zones).any(|zone| tree.has(zone));
+            (leads_here && !divided).then_some(ShortCut { tree, view, route })
+        })
+    }
 }
 
 impl Listener {
