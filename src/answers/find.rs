@@ -166,6 +166,7 @@ impl<'a> Ask<'a> {
         }
         match locate(name, self.zone, self.view.options.zonal) {
             Place::Service { key, front } => self.service(key, front, out),
+            Place::Nowhere if self.knows_names() => Found::Miss,
             place => self.elsewhere(place, out),
         }
     }

@@ -79,27 +79,27 @@ impl QueryName {
     }
 
     /// Reads the name that starts `wire`. Compression has no place in a question's name.
-    #[inline]
+    #[inline(always)]
     pub fn read(&mut self, wire: &[u8]) -> Option<()> {
         let wire = &wire[..wire.len().min(NAME_OCTETS_MAX)];
+        // Lengths are below the letters, so a whole name can be folded; what is behind it, too.
+        fold(wire, &mut self.octets);
         let (mut at, mut labels) = (0, 0);
-        loop {
-            let length = usize::from(*wire.get(at)?);
+        while at < wire.len() {
+            let length = usize::from(self.octets[at & 255]);
             self.starts[labels & 127] = at as u8;
+            at += 1 + length;
             if length == 0 {
-                break;
+                self.length = at;
+                self.labels = labels;
+                return Some(());
             }
             if length > LABEL_OCTETS_MAX {
                 return None;
             }
             labels += 1;
-            at += 1 + length;
         }
-        // Lengths are below the letters, so a whole name can be folded.
-        fold(&wire[..=at], &mut self.octets);
-        self.length = at + 1;
-        self.labels = labels;
-        Some(())
+        None
     }
 
     /// The name in wire form and lower case, with the root label.
@@ -150,7 +150,7 @@ impl Default for QueryName {
 }
 
 /// Reads a packet; its name goes to `name`.
-#[inline]
+#[inline(always)]
 pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     let Some(header) = packet.first_chunk::<HEADER_OCTETS>() else { return Packet::Ignored };
     let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
@@ -179,7 +179,7 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
 }
 
 /// Copies a name in lower case: sixteen octets at a time, the last sixteen once more.
-#[inline]
+#[inline(always)]
 fn fold(name: &[u8], lower: &mut [u8; 256]) {
     let folded = |octets: &[u8; 16]| {
         let mut folded = *octets;
@@ -201,7 +201,7 @@ fn fold(name: &[u8], lower: &mut [u8; 256]) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_body<'p>(body: &'p [u8], id: u16, flags: u16, counts: [u16; 3], name: &mut QueryName) -> Option<Packet<'p>> {
     name.read(body)?;
     let end = name.wire().len();

@@ -218,7 +218,9 @@ fn find<S: Sink>(
     let rcode = match ask.find(name, chain, sink) {
         Found::Records | Found::Chase => return Some((code::NOERROR, true)),
         Found::NoData => code::NOERROR,
-        Found::Miss | Found::Unknown if falls_through(view, name) => return None,
+        Found::Miss | Found::Unknown if !view.options.fallthrough.is_empty() && falls_through(view, name) => {
+            return None;
+        }
         Found::Miss => code::NXDOMAIN,
         Found::Unknown => code::SERVFAIL,
         Found::Failed => return Some((code::SERVFAIL, false)),
