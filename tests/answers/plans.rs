@@ -49,6 +49,16 @@ fn the_longest_zone_answers() {
 }
 
 #[test]
+fn a_zone_below_a_tree_of_services_is_passed_by_nothing() {
+    let name = Query::new("web.shop.svc.cluster.local", "A");
+    let servers = || vec![server("cluster.local", "web"), nothing()];
+    let below = plan(servers(), &[(&[("cluster.local", 0), ("shop.svc.cluster.local", 1)], false)]);
+    assert_eq!(ask(&Responder::new(below), 0, &name), (REFUSED, false, Some(1)));
+    let elsewhere = plan(servers(), &[(&[("example.org", 0)], false)]);
+    assert_eq!(ask(&Responder::new(elsewhere), 0, &name), (REFUSED, false, None), "not served by this listener");
+}
+
+#[test]
 fn a_delegation_is_known_by_the_parent() {
     let responder = Responder::new(plan(
         vec![server("cluster.local", "web"), server("b.cluster.local", "web"), nothing()],
