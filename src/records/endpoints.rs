@@ -4,15 +4,19 @@
 //! endpoints of one name are one [`Host`]. Hosts stand in the order of their names, so that one is
 //! found by bisection and two slices that list the same endpoints in another order are equal.
 
+mod build;
+
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    cmp::Ordering,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
 
-use super::name::{self, Name};
-use crate::objects::{self, Address};
+use super::name::Name;
+use crate::objects;
+
+pub use build::{Naming, group};
 
 /// All groups of one Service.
 pub type Groups = Arc<[Group]>;
@@ -35,6 +39,8 @@ pub struct Group {
     labels: Box<[u8]>,
     /// The addresses of all hosts, in their order.
     addresses: Box<[IpAddr]>,
+    /// Places in `addresses`, in the order of the addresses there.
+    by_address: Box<[u32]>,
 }
 
 /// A port in the form that questions are compared with: in lower case.
@@ -84,7 +90,7 @@ impl Group {
 
     /// The hosts of this name; letter case does not matter. `label` is one label in wire form.
     pub fn hosts_named<'a>(&'a self, label: &'a [u8]) -> impl Iterator<Item = Host<'a>> {
-        let first = partition(self.hosts.len(), |index| less(self.host(index).label, label));
+        let first = partition(self.hosts.len(), |index| ignoring_case(self.host(index).label, label).is_lt());
         (first..self.hosts.len())
             .map(|index| self.host(index))
             .take_while(|host| host.label.eq_ignore_ascii_case(label))
@@ -92,8 +98,11 @@ impl Group {
 
     /// The hosts that have this address.
     pub fn hosts_at(&self, address: IpAddr) -> impl Iterator<Item = Host<'_>> {
-        let hosts = if self.has(address) { 0..self.hosts.len() } else { 0..0 };
-        hosts.map(|index| self.host(index)).filter(move |host| host.addresses.contains(&address))
+        let at = |place: u32| self.addresses[place as usize];
+        let first = self.by_address.partition_point(|&place| at(place) < address);
+        let places = self.by_address[first..].iter().copied().take_while(move |&place| at(place) == address);
+        // Every host has an address.
+        places.map(|place| self.host(self.hosts.partition_point(|host| host.first_address <= place) - 1))
     }
 
     fn host(&self, index: usize) -> Host<'_> {
@@ -135,119 +144,14 @@ impl Port {
     }
 }
 
-/// How an endpoint gets its name (behaviour C4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Naming {
-    /// `endpoint_pod_names`: the Pod's name stands in for a missing hostname.
-    pub pod_names: bool,
-}
-
-/// Puts the endpoints of a Service's objects into groups. `wanted` chooses among the endpoints.
-pub fn group<'o>(
-    objects: impl Iterator<Item = &'o objects::Endpoints>,
-    naming: Naming,
-    wanted: impl Fn(&objects::Endpoint) -> bool,
-) -> Groups {
-    let mut builders: Vec<Builder> = Vec::new();
-    for subset in objects.flat_map(|object| &object.subsets) {
-        let ports: Box<[Port]> = subset.ports.iter().map(Port::new).collect();
-        let position = builders.iter().position(|builder| builder.ports == ports).unwrap_or_else(|| {
-            builders.push(Builder::new(ports));
-            builders.len() - 1
-        });
-        for endpoint in subset.ready.iter().filter(|endpoint| wanted(endpoint)) {
-            builders[position].add(endpoint, naming);
+fn ignoring_case(label: &[u8], other: &[u8]) -> Ordering {
+    for (one, other) in label.iter().zip(other) {
+        let order = one.to_ascii_lowercase().cmp(&other.to_ascii_lowercase());
+        if order.is_ne() {
+            return order;
         }
     }
-    // Objects come in no order of their own: groups of the same content must compare equal.
-    builders.sort_by(|a, b| a.ports.cmp(&b.ports));
-    builders.into_iter().map(Builder::build).filter(|group| !group.is_empty()).collect()
-}
-
-/// Wire labels in lower case, then as written, so that names that differ in case only are neighbours.
-type HostKey = (Box<[u8]>, Box<[u8]>);
-
-struct Builder {
-    ports: Box<[Port]>,
-    hosts: BTreeMap<HostKey, (u32, Vec<IpAddr>)>,
-    aliases: Vec<Alias>,
-}
-
-impl Builder {
-    fn new(ports: Box<[Port]>) -> Self {
-        Self { ports, hosts: BTreeMap::new(), aliases: Vec::new() }
-    }
-
-    fn add(&mut self, endpoint: &objects::Endpoint, naming: Naming) {
-        for address in endpoint.addresses.iter() {
-            // A name that cannot stand in a message leaves the endpoint without a name of its own,
-            // and the decoder has said so. The address stays.
-            let label = name::labels(&endpoint_name(endpoint, address, naming)).unwrap_or_default();
-            if let Address::Name(target) = address {
-                let target = Name::parse(target).ok();
-                self.aliases.extend(target.map(|target| Alias { label: label.clone().into(), target }));
-            }
-            if let Some(ip) = address.ip() {
-                let (listed, addresses) =
-                    self.hosts.entry((label.to_ascii_lowercase().into(), label.into())).or_default();
-                *listed += 1;
-                if !addresses.contains(&ip) {
-                    addresses.push(ip);
-                }
-            }
-        }
-    }
-
-    fn build(mut self) -> Group {
-        self.aliases.sort_unstable();
-        self.aliases.dedup();
-        let mut hosts = Vec::with_capacity(self.hosts.len());
-        let (mut labels, mut addresses) = (Vec::new(), Vec::new());
-        for ((_, label), (listed, mut of_host)) in self.hosts {
-            hosts.push(HostEntry { label_start: labels.len() as u32, first_address: addresses.len() as u32, listed });
-            of_host.sort_unstable();
-            labels.extend_from_slice(&label);
-            addresses.append(&mut of_host);
-        }
-        let listed = hosts.iter().map(|host| host.listed).sum();
-        Group {
-            ports: self.ports,
-            v4: distinct(addresses.iter().filter_map(|ip| if let IpAddr::V4(v4) = ip { Some(*v4) } else { None })),
-            v6: distinct(addresses.iter().filter_map(|ip| if let IpAddr::V6(v6) = ip { Some(*v6) } else { None })),
-            aliases: self.aliases.into(),
-            listed,
-            hosts: hosts.into(),
-            labels: labels.into(),
-            addresses: addresses.into(),
-        }
-    }
-}
-
-/// "The hostname, else the Pod's name where asked for, else the address with dashes" (behaviour C4).
-fn endpoint_name(endpoint: &objects::Endpoint, address: &Address, naming: Naming) -> String {
-    let names = endpoint.names();
-    if let Some(hostname) = &names.hostname {
-        return hostname.to_string();
-    }
-    if let Some(pod) = names.pod.as_ref().filter(|_| naming.pod_names) {
-        return pod.to_string();
-    }
-    let mut dashed = address.text().replace(['.', ':'], "-");
-    if dashed.ends_with('-') {
-        dashed.push('0');
-    }
-    dashed
-}
-
-fn distinct<T: Ord>(items: impl Iterator<Item = T>) -> Box<[T]> {
-    let mut items: Vec<T> = items.collect();
-    items.sort_unstable();
-    items.dedup();
-    items.into()
-}
-
-fn less(label: &[u8], than: &[u8]) -> bool {
-    label.iter().map(u8::to_ascii_lowercase).lt(than.iter().map(u8::to_ascii_lowercase))
+    label.len().cmp(&other.len())
 }
 
 fn partition(length: usize, before: impl Fn(usize) -> bool) -> usize {
@@ -258,3 +162,6 @@ fn partition(length: usize, before: impl Fn(usize) -> bool) -> usize {
     }
     low
 }
+
+#[cfg(test)]
+mod tests;

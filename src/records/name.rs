@@ -87,8 +87,17 @@ impl Name {
 /// A label is empty or too long.
 pub fn labels(text: &str) -> Result<Vec<u8>, BadName> {
     let mut wire = Vec::with_capacity(text.len() + 2);
+    push_labels(&mut wire, text)?;
+    Ok(wire)
+}
+
+/// Writes the labels of dotted text behind what is there.
+///
+/// # Errors
+/// A label is empty or too long; those before it are written.
+pub fn push_labels(wire: &mut Vec<u8>, text: &str) -> Result<(), BadName> {
     if text.is_empty() {
-        return Ok(wire);
+        return Ok(());
     }
     for label in text.split('.') {
         match label.len() {
@@ -100,7 +109,7 @@ pub fn labels(text: &str) -> Result<Vec<u8>, BadName> {
             _ => return Err(BadName::LongLabel),
         }
     }
-    Ok(wire)
+    Ok(())
 }
 
 /// Whether two names are equal, by eight octets at a time: they are short, and calling `memcmp`

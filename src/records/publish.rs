@@ -38,36 +38,58 @@ pub(super) fn publish_service(view: &View, fresh: Service) -> bool {
     let key = fresh.key.clone();
     let is = |service: &Service| service.key == key;
     let hash = key.hash();
-    let before = view.services.read(hash, is, Service::clone);
-    if before.as_ref().is_some_and(|before| before.says_the_same(&fresh)) || before.is_none() && fresh.is_empty() {
-        return false;
-    }
+    let differences = view.services.read(hash, is, |before| {
+        let differs = !before.says_the_same(&fresh);
+        differs.then(|| (Own::of(&fresh, Some(before)), Own::of(before, Some(&fresh))))
+    });
+    let (came, went) = match differences {
+        Some(None) => return false,
+        None if fresh.is_empty() => return false,
+        Some(Some(differences)) => differences,
+        None => (Own::of(&fresh, None), Own::default()),
+    };
     // New addresses are entered before the Service is shown and old ones removed after, so that
     // a PTR never misses a name that can be seen.
-    let addresses = |service: &Service| sorted(service.endpoint_addresses());
-    let clusters = |service: &Service| sorted(service.cluster_ips.iter().copied());
-    let (old, old_clusters) = before.as_ref().map(|old| (addresses(old), clusters(old))).unwrap_or_default();
-    let (new, new_clusters) = (addresses(&fresh), clusters(&fresh));
-    missing(&old, &new).for_each(|address| enter(&view.endpoints, address, &key, true));
-    missing(&old_clusters, &new_clusters).for_each(|address| enter(&view.clusters, address, &key, true));
+    came.endpoints.into_iter().for_each(|address| enter(&view.endpoints, address, &key));
+    came.clusters.into_iter().for_each(|address| enter(&view.clusters, address, &key));
     view.services.publish(hash, is, (!fresh.is_empty()).then_some(fresh));
-    missing(&new, &old).for_each(|address| enter(&view.endpoints, address, &key, false));
-    missing(&new_clusters, &old_clusters).for_each(|address| enter(&view.clusters, address, &key, false));
+    went.endpoints.into_iter().for_each(|address| remove(&view.endpoints, address, &key));
+    went.clusters.into_iter().for_each(|address| remove(&view.clusters, address, &key));
     true
 }
 
-fn sorted(addresses: impl Iterator<Item = IpAddr>) -> Vec<[u8; 16]> {
-    let mut addresses: Vec<_> = addresses.map(mapped).collect();
+/// The addresses that a Service has and another state of it has not, each once.
+#[derive(Default)]
+struct Own {
+    endpoints: Vec<IpAddr>,
+    clusters: Vec<IpAddr>,
+}
+
+impl Own {
+    fn of(service: &Service, other: Option<&Service>) -> Self {
+        let has_endpoint = |ip: &IpAddr| other.is_some_and(|other| other.has_endpoint_at(*ip));
+        let has_cluster_ip = |ip: &IpAddr| other.is_some_and(|other| other.cluster_ips.contains(ip));
+        Self {
+            endpoints: distinct(service.endpoint_addresses().filter(|ip| !has_endpoint(ip))),
+            clusters: distinct(service.cluster_ips.iter().copied().filter(|ip| !has_cluster_ip(ip))),
+        }
+    }
+}
+
+fn distinct(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let mut addresses: Vec<_> = addresses.collect();
     addresses.sort_unstable();
+    addresses.dedup();
     addresses
 }
 
-/// What of `all` is not in `here`.
-fn missing<'a>(here: &'a [[u8; 16]], all: &'a [[u8; 16]]) -> impl Iterator<Item = [u8; 16]> + 'a {
-    all.iter().copied().filter(|address| here.binary_search(address).is_err())
+/// Enters an address that the Service did not have.
+fn enter(table: &Published<Addressed>, address: IpAddr, key: &ServiceKey) {
+    let address = mapped(address);
+    table.add(service::hash(&address), Addressed { address, key: key.clone() });
 }
 
-fn enter(table: &Published<Addressed>, address: [u8; 16], key: &ServiceKey, present: bool) {
-    let is = |entry: &Addressed| entry.address == address && entry.key == *key;
-    table.publish(service::hash(&address), is, present.then(|| Addressed { address, key: key.clone() }));
+fn remove(table: &Published<Addressed>, address: IpAddr, key: &ServiceKey) {
+    let address = mapped(address);
+    table.publish(service::hash(&address), |entry| entry.address == address && entry.key == *key, None);
 }

@@ -85,6 +85,15 @@ impl<V: Clone> Published<V> {
         slot.store(changed);
     }
 
+    /// Adds an entry of which it is known that it is not there: the list is not looked through.
+    pub fn add(&self, hash: u64, value: V) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = self.slot(hash);
+        let next = slot.load_full();
+        slot.store(Some(Arc::new(Node { value, next })));
+        *entries += 1;
+    }
+
     /// Shows every entry that `is` recognises, among those that may have this hash.
     pub fn read_all(&self, hash: u64, mut is: impl FnMut(&V) -> bool, mut read: impl FnMut(&V)) {
         let list = self.slot(hash).load();

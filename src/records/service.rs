@@ -18,9 +18,9 @@ use foldhash::quality::RandomState;
 
 use super::{
     endpoints::{self, Groups, Naming, Port},
-    name::{self, Name},
+    name::{LABEL_OCTETS_MAX, Name},
 };
-use crate::objects::{self, ServiceSpec};
+use crate::objects::{self, ServiceSpec, Subset};
 
 /// One Service, or the endpoints of one that does not exist. Cheap to clone, and what an A record
 /// needs is close together: a lookup in a large cluster waits for memory, not for instructions.
@@ -85,6 +85,13 @@ pub struct ServiceKey {
     pub wire: Arc<[u8]>,
 }
 
+/// What a [`ServiceKey`] is found with: the same octets, where they take no allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyOctets {
+    octets: [u8; 2 * (1 + LABEL_OCTETS_MAX)],
+    length: usize,
+}
+
 /// A namespace, whether or not it exists.
 #[derive(Debug)]
 pub struct Namespace {
@@ -108,16 +115,44 @@ pub struct Rules {
     pub zonal: bool,
 }
 
-impl ServiceKey {
+impl KeyOctets {
     /// The key of these names; none where one is no label.
     pub fn new(namespace: &str, name: &str) -> Option<Self> {
-        let one_label =
-            |text: &str| (!text.is_empty() && text.len() <= name::LABEL_OCTETS_MAX).then(|| wire_label(text));
-        let mut wire = one_label(name)?;
-        wire.extend(one_label(namespace)?);
-        Some(Self { wire: wire.into() })
+        let mut key = Self { octets: [0; _], length: 0 };
+        key.push(name)?;
+        key.push(namespace)?;
+        Some(key)
     }
 
+    fn push(&mut self, label: &str) -> Option<()> {
+        if label.is_empty() || label.len() > LABEL_OCTETS_MAX {
+            return None;
+        }
+        let start = self.length + 1;
+        self.octets[self.length] = label.len() as u8;
+        self.length = start + label.len();
+        let written = &mut self.octets[start..self.length];
+        written.copy_from_slice(label.as_bytes());
+        written.make_ascii_lowercase();
+        Some(())
+    }
+}
+
+impl Deref for KeyOctets {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.octets[..self.length]
+    }
+}
+
+impl From<KeyOctets> for ServiceKey {
+    fn from(octets: KeyOctets) -> Self {
+        Self { wire: (*octets).into() }
+    }
+}
+
+impl ServiceKey {
     /// Where it stands in the tables.
     pub fn hash(&self) -> u64 {
         hash(&self.wire)
@@ -154,21 +189,21 @@ impl Namespace {
 }
 
 impl Service {
-    /// Applies the schema to the objects of one Service: itself, if there is one, and those that
-    /// list its endpoints.
+    /// Applies the schema to one Service: its object, if there is one, and the endpoints that others
+    /// list for it.
     pub fn new<'o>(
         key: ServiceKey,
         namespace: Arc<Namespace>,
         service: Option<&objects::Service>,
-        listed: impl Iterator<Item = &'o objects::Endpoints> + Clone,
+        subsets: impl Iterator<Item = &'o Subset> + Clone,
         rules: Rules,
     ) -> Self {
-        let listed = listed.filter(|_| !rules.no_endpoints);
-        let endpoints = endpoints::group(listed.clone(), rules.naming, |_| true);
+        let subsets = subsets.filter(|_| !rules.no_endpoints);
+        let endpoints = endpoints::group(subsets.clone(), rules.naming, |_| true);
         Self {
             target: target(service, &endpoints, rules),
             cluster_ips: cluster_ips(service),
-            by_zone: if rules.zonal { by_zone(listed, rules.naming) } else { Arc::default() },
+            by_zone: if rules.zonal { by_zone(subsets, rules.naming) } else { Arc::default() },
             key,
             namespace,
             endpoints,
@@ -189,12 +224,17 @@ impl Service {
         }
     }
 
-    /// Whether both say the same.
+    /// Whether both say the same. Endpoints differ most often.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        self.target == other.target
+        self.endpoints == other.endpoints
+            && self.target == other.target
             && self.cluster_ips == other.cluster_ips
-            && self.endpoints == other.endpoints
             && self.by_zone == other.by_zone
+    }
+
+    /// Whether one of the endpoints has this address.
+    pub fn has_endpoint_at(&self, address: IpAddr) -> bool {
+        self.endpoints.iter().any(|group| group.has(address))
     }
 
     /// Every address of an endpoint, some more than once.
@@ -252,16 +292,12 @@ impl Deref for ClusterIps {
 }
 
 /// "pin: only endpoints whose slice `zone` matches" (behaviour C9).
-fn by_zone<'o>(
-    listed: impl Iterator<Item = &'o objects::Endpoints> + Clone,
-    naming: Naming,
-) -> Arc<[(Box<str>, Groups)]> {
-    let subsets = listed.clone().flat_map(|object| &object.subsets);
-    let mut zones: Vec<&str> =
-        subsets.flat_map(|subset| &subset.ready).filter_map(|ready| ready.names().zone.as_deref()).collect();
+fn by_zone<'o>(subsets: impl Iterator<Item = &'o Subset> + Clone, naming: Naming) -> Arc<[(Box<str>, Groups)]> {
+    let ready = subsets.clone().flat_map(|subset| &subset.ready);
+    let mut zones: Vec<&str> = ready.filter_map(|ready| ready.names().zone.as_deref()).collect();
     zones.sort_unstable();
     zones.dedup();
     let groups =
-        |zone| endpoints::group(listed.clone(), naming, |endpoint| endpoint.names().zone.as_deref() == Some(zone));
+        |zone| endpoints::group(subsets.clone(), naming, |endpoint| endpoint.names().zone.as_deref() == Some(zone));
     zones.into_iter().map(|zone| (zone.to_lowercase().into(), groups(zone))).collect()
 }

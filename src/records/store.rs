@@ -5,37 +5,35 @@
 //! differs. A whole picture is applied as a difference: what is equal is not touched, and what it
 //! does not hold is deleted at the end, so no reader meets a half-empty cluster.
 
+mod joined;
+
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
 };
 
+use foldhash::quality::RandomState;
+
+use self::joined::{Joined, Listed};
 use super::{
-    publish::{forget_namespace, namespace_cell, publish_service},
-    service::{self, Service, ServiceKey, wire_label},
+    publish::{forget_namespace, namespace_cell},
+    service::{self, KeyOctets, ServiceKey, wire_label},
     view::{PodAddress, View, mapped},
 };
-use crate::objects::{self, Change, Key, Kind, Known, Object, Origin, Picture};
+use crate::objects::{self, Change, Key, Kind, Known, Object, Picture};
 
 /// Every object as we know it.
 #[derive(Default)]
 pub struct Store {
-    services: HashMap<Arc<[u8]>, Joined>,
+    services: HashMap<Arc<[u8]>, Joined, RandomState>,
     /// To which Service the endpoints of an object belong, by the object's key.
-    listed: HashMap<Key, ServiceKey>,
+    listed: HashMap<Key, ServiceKey, RandomState>,
     namespaces: HashMap<Box<str>, objects::Namespace>,
     pods: HashMap<Key, objects::Pod>,
     known: Known,
     views: Vec<Arc<View>>,
-    /// What changed and is not published yet.
-    touched: HashSet<ServiceKey>,
-}
-
-/// A Service and the objects that list its endpoints.
-struct Joined {
-    key: ServiceKey,
-    service: Option<objects::Service>,
-    listed: Vec<objects::Endpoints>,
+    /// What changed and is not published yet, each once.
+    touched: Vec<ServiceKey>,
 }
 
 impl Store {
@@ -110,11 +108,13 @@ impl Store {
     fn put(&mut self, object: Object, now_unix_secs: u32) {
         match object {
             Object::Service(service) => {
-                self.change_service(&service.namespace.clone(), &service.name.clone(), |joined| {
-                    let changed = joined.service.as_ref() != Some(&service);
+                // The decoder refuses names that are no labels; a program that embeds us might not.
+                let Some(key) = KeyOctets::new(&service.namespace, &service.name) else { return };
+                let joined = joined(&mut self.services, key);
+                if joined.service.as_ref() != Some(&service) {
                     joined.service = Some(service);
-                    changed
-                });
+                    joined.touch(&mut self.touched);
+                }
             }
             Object::Endpoints(endpoints) => self.put_endpoints(endpoints),
             Object::Namespace(namespace) => {
@@ -132,7 +132,12 @@ impl Store {
     fn delete(&mut self, key: &Key, now_unix_secs: u32) {
         match key.kind {
             Kind::Service => {
-                self.change_service(&key.namespace, &key.name, |joined| joined.service.take().is_some());
+                let Some(key) = KeyOctets::new(&key.namespace, &key.name) else { return };
+                if let Some(joined) = self.services.get_mut(&*key)
+                    && joined.service.take().is_some()
+                {
+                    joined.touch(&mut self.touched);
+                }
             }
             Kind::EndpointSlice | Kind::Endpoints => self.delete_endpoints(key),
             Kind::Namespace => {
@@ -151,41 +156,32 @@ impl Store {
     }
 
     fn put_endpoints(&mut self, endpoints: objects::Endpoints) {
-        let object = Object::Endpoints(endpoints);
-        let key = object.key();
-        let Object::Endpoints(endpoints) = object else { return };
         // A slice without the label belongs to no Service: nothing can be said of it.
-        let owner = endpoints.service.clone().and_then(|service| ServiceKey::new(&endpoints.namespace, &service));
-        if self.listed.get(&key).is_some_and(|listed| Some(listed) != owner.as_ref()) {
-            self.delete_endpoints(&key);
-        }
-        let (Some(_), Some(service)) = (owner, endpoints.service.clone()) else { return };
-        let namespace = endpoints.namespace.clone();
-        self.change_service(&namespace, &service, |joined| {
-            match joined.listed.iter_mut().find(|listed| is_object(listed, &key)) {
-                Some(listed) if *listed == endpoints => false,
-                Some(listed) => {
-                    *listed = endpoints;
-                    true
-                }
-                None => {
-                    joined.listed.push(endpoints);
-                    true
-                }
+        let owner = endpoints.service.as_deref().and_then(|service| KeyOctets::new(&endpoints.namespace, service));
+        // Nearly always its Service has it already, and no other index is asked.
+        let (kind, name) = (endpoints.origin.kind(), &endpoints.name);
+        if let Some(joined) = owner.as_ref().and_then(|owner| self.services.get_mut(&**owner))
+            && let Some(known) = joined.listed.iter_mut().find(|listed| listed.is(kind, name))
+        {
+            if known.replace(endpoints) {
+                joined.touch(&mut self.touched);
             }
-        });
-        if let Some(joined) = ServiceKey::new(&namespace, &service).and_then(|key| self.services.get(&key.wire)) {
-            self.listed.insert(key, joined.key.clone());
+            return;
         }
+        let key = Key { kind, namespace: endpoints.namespace.clone(), name: name.clone() };
+        self.delete_endpoints(&key);
+        let Some(owner) = owner else { return };
+        let joined = joined(&mut self.services, owner);
+        joined.listed.push(Listed::new(endpoints));
+        joined.touch(&mut self.touched);
+        self.listed.insert(key, joined.key.clone());
     }
 
     fn delete_endpoints(&mut self, key: &Key) {
         let Some(owner) = self.listed.remove(key) else { return };
-        self.change(owner, |joined| {
-            let before = joined.listed.len();
-            joined.listed.retain(|listed| !is_object(listed, key));
-            joined.listed.len() != before
-        });
+        let Some(joined) = self.services.get_mut(&owner.wire) else { return };
+        joined.listed.retain(|listed| !listed.is(key.kind, &key.name));
+        joined.touch(&mut self.touched);
     }
 
     /// A Pod that is being deleted is not added, and stays as it was where it is known.
@@ -202,35 +198,15 @@ impl Store {
         }
     }
 
-    fn change_service(&mut self, namespace: &str, name: &str, change: impl FnOnce(&mut Joined) -> bool) {
-        // The decoder refuses names that are no labels; a program that embeds us might not.
-        if let Some(key) = ServiceKey::new(namespace, name) {
-            self.change(key, change);
-        }
-    }
-
-    /// Changes what is known of one Service. If `change` says that it differs, it is published when
-    /// the whole change is made.
-    fn change(&mut self, key: ServiceKey, change: impl FnOnce(&mut Joined) -> bool) {
-        let mut entry = match self.services.entry(key.wire.clone()) {
-            Entry::Occupied(entry) => entry,
-            Entry::Vacant(entry) => entry.insert_entry(Joined { key, service: None, listed: Vec::new() }),
-        };
-        if change(entry.get_mut()) {
-            self.touched.insert(entry.get().key.clone());
-        } else if entry.get().is_empty() {
-            entry.remove();
-        }
-    }
-
     fn publish_touched(&mut self, now_unix_secs: u32) {
-        for key in std::mem::take(&mut self.touched) {
-            let Entry::Occupied(entry) = self.services.entry(key.wire) else { continue };
-            publish_joined(&self.views, entry.get(), now_unix_secs);
-            if entry.get().is_empty() {
-                entry.remove();
+        for key in self.touched.drain(..) {
+            let Some(joined) = self.services.get_mut(&key.wire) else { continue };
+            joined.publish(&self.views, now_unix_secs);
+            if joined.is_empty() {
+                self.services.remove(&key.wire);
             }
         }
+        self.touched.shrink_to(TOUCHED_USUAL);
     }
 
     fn publish_namespace(&self, name: &str) {
@@ -270,35 +246,14 @@ impl Store {
     }
 }
 
-fn publish_joined(views: &[Arc<View>], joined: &Joined, now_unix_secs: u32) {
-    for view in views {
-        let namespace = namespace_cell(view, joined.key.namespace_label());
-        let service = joined.service.as_ref().filter(|service| view.selects(&service.labels));
-        let fresh = Service::new(joined.key.clone(), namespace.clone(), service, joined.endpoints(view), view.rules());
-        if publish_service(view, fresh) {
-            view.set_serial(now_unix_secs);
-        }
-        forget_namespace(view, namespace);
-    }
+/// The Service of this key; made where there is none.
+fn joined(services: &mut HashMap<Arc<[u8]>, Joined, RandomState>, key: KeyOctets) -> &mut Joined {
+    let key = ServiceKey::from(key);
+    services.entry(key.wire.clone()).or_insert_with(|| Joined::new(key))
 }
 
-impl Joined {
-    fn is_empty(&self) -> bool {
-        self.service.is_none() && self.listed.is_empty()
-    }
-
-    /// "Slices win when the service has any": then what else lists its endpoints is left out.
-    fn endpoints<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a objects::Endpoints> + Clone {
-        let has_slice = self.listed.iter().any(|listed| listed.origin == Origin::Slice);
-        self.listed
-            .iter()
-            .filter(move |listed| (listed.origin == Origin::Slice) == has_slice && view.selects(&listed.labels))
-    }
-}
-
-fn is_object(endpoints: &objects::Endpoints, key: &Key) -> bool {
-    endpoints.origin.kind() == key.kind && endpoints.name == key.name && endpoints.namespace == key.namespace
-}
+/// As many services as one change touches; after a whole picture the memory is given back.
+const TOUCHED_USUAL: usize = 16;
 
 #[cfg(test)]
 mod tests;

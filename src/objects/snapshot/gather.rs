@@ -3,14 +3,14 @@
 
 use super::{Options, Progress, Summary, doubts::doubt};
 use crate::objects::{
-    Endpoints, Key, Kind, Known, Namespace, Needs, Object, Origin, Picture, ServiceSpec,
+    Key, Kind, Known, Namespace, Needs, Object, Origin, Picture, ServiceSpec,
     decode::{Decoded, Raw},
     manifest::{self, Backing, Backings},
     problem::{KUBECTL, Place, Problem, Problems},
 };
 use ipnet::Ipv4Net;
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap},
     net::IpAddr,
     sync::Arc,
 };
@@ -264,23 +264,22 @@ impl Summary {
 }
 
 /// The control plane writes the same endpoints into slices and into an Endpoints object, and mirrors
-/// an Endpoints written by hand into slices: the slices of a Service win.
+/// an Endpoints written by hand into slices: of each Service's only those stay that win.
 fn drop_listed_twice(objects: &mut Vec<Object>, summary: &mut Summary) {
-    let sliced: HashSet<(Box<str>, Box<str>)> =
-        objects.iter().filter_map(|object| service_of(object, Origin::Slice)).collect();
+    let mut winners: HashMap<(Box<str>, Box<str>), Origin> = HashMap::new();
+    for (service, origin) in objects.iter().filter_map(listed) {
+        winners.entry(service).and_modify(|winner| *winner = origin.min(*winner)).or_insert(origin);
+    }
     let before = objects.len();
-    objects.retain(|object| service_of(object, Origin::Endpoints).is_none_or(|service| !sliced.contains(&service)));
+    objects.retain(|object| listed(object).is_none_or(|(service, origin)| winners[&service] == origin));
     summary.superseded = before - objects.len();
 }
 
-/// Namespace and name of the Service whose endpoints this object lists.
-fn service_of(object: &Object, origin: Origin) -> Option<(Box<str>, Box<str>)> {
-    match object {
-        Object::Endpoints(Endpoints { origin: from, namespace, service: Some(service), .. }) if *from == origin => {
-            Some((namespace.clone(), service.clone()))
-        }
-        _ => None,
-    }
+/// Namespace and name of the Service whose endpoints this object lists, and where they come from.
+fn listed(object: &Object) -> Option<((Box<str>, Box<str>), Origin)> {
+    let Object::Endpoints(endpoints) = object else { return None };
+    let service = endpoints.service.as_ref()?;
+    Some(((endpoints.namespace.clone(), service.clone()), endpoints.origin))
 }
 
 fn drop_selectors(objects: &mut [Object]) {

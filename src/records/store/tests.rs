@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    objects::{Address, Endpoint, Endpoints, Names, ServiceSpec, Subset},
+    objects::{Address, Endpoint, Endpoints, Names, Origin, ServiceSpec, Subset},
     records::{view::ViewOptions, zone::Zone},
 };
 

@@ -1,0 +1,92 @@
+//! A Service and the objects that list its endpoints.
+
+use std::sync::Arc;
+
+use crate::{
+    objects::{self, Kind, Labels, Origin, Subset},
+    records::{
+        publish::{forget_namespace, namespace_cell, publish_service},
+        service::{Service, ServiceKey},
+        view::View,
+    },
+};
+
+/// See the module.
+pub(super) struct Joined {
+    pub(super) key: ServiceKey,
+    pub(super) service: Option<objects::Service>,
+    pub(super) listed: Vec<Listed>,
+    /// Whether it stands among what is to be published.
+    touched: bool,
+}
+
+/// What is kept of an object that lists endpoints: its namespace and its Service are known where it is.
+pub(super) struct Listed {
+    origin: Origin,
+    name: Box<str>,
+    subsets: Box<[Subset]>,
+    labels: Labels,
+}
+
+impl Joined {
+    /// A Service of which nothing is known.
+    pub(super) fn new(key: ServiceKey) -> Self {
+        Self { key, service: None, listed: Vec::new(), touched: false }
+    }
+
+    /// Whether nothing is known of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.service.is_none() && self.listed.is_empty()
+    }
+
+    /// Has it published when the whole change is made.
+    pub(super) fn touch(&mut self, touched: &mut Vec<ServiceKey>) {
+        if !self.touched {
+            self.touched = true;
+            touched.push(self.key.clone());
+        }
+    }
+
+    /// Publishes it in every view where it differs.
+    pub(super) fn publish(&mut self, views: &[Arc<View>], now_unix_secs: u32) {
+        self.touched = false;
+        for view in views {
+            let namespace = namespace_cell(view, self.key.namespace_label());
+            let service = self.service.as_ref().filter(|service| view.selects(&service.labels));
+            let fresh = Service::new(self.key.clone(), namespace.clone(), service, self.subsets(view), view.rules());
+            if publish_service(view, fresh) {
+                view.set_serial(now_unix_secs);
+            }
+            forget_namespace(view, namespace);
+        }
+    }
+
+    /// Of all that lists its endpoints what wins, as far as the view selects it.
+    fn subsets<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Subset> + Clone {
+        let wins = self.listed.iter().map(|listed| listed.origin).min();
+        let listed = self.listed.iter().filter(move |listed| Some(listed.origin) == wins);
+        listed.filter(|listed| view.selects(&listed.labels)).flat_map(|listed| &listed.subsets)
+    }
+}
+
+impl Listed {
+    pub(super) fn new(object: objects::Endpoints) -> Self {
+        let objects::Endpoints { origin, name, subsets, labels, .. } = object;
+        Self { origin, name, subsets, labels }
+    }
+
+    /// Whether it is the object of this kind and name in its namespace.
+    pub(super) fn is(&self, kind: Kind, name: &str) -> bool {
+        self.origin.kind() == kind && *self.name == *name
+    }
+
+    /// Takes the later state of the same object. Says whether it differs.
+    pub(super) fn replace(&mut self, object: objects::Endpoints) -> bool {
+        let objects::Endpoints { origin, subsets, labels, .. } = object;
+        let differs = self.origin != origin || self.subsets != subsets || self.labels != labels;
+        if differs {
+            (self.origin, self.subsets, self.labels) = (origin, subsets, labels);
+        }
+        differs
+    }
+}
