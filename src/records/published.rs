@@ -22,6 +22,7 @@ pub struct Published<V> {
     entries: Mutex<usize>,
 }
 
+#[repr(C)]
 struct Node<V> {
     value: V,
     next: Option<Arc<Self>>,

@@ -18,23 +18,26 @@ use foldhash::quality::RandomState;
 
 use super::{
     endpoints::{self, Groups, Naming, Port},
-    name::{LABEL_OCTETS_MAX, Name},
+    name::{LABEL_OCTETS_MAX, Name, same},
 };
 use crate::objects::{self, ServiceSpec, Subset};
 
 /// One Service, or the endpoints of one that does not exist. Cheap to clone, and what an A record
-/// needs is close together: a lookup in a large cluster waits for memory, not for instructions.
+/// needs is close together, in this order: a lookup in a large cluster waits for memory, not for
+/// instructions.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Service {
-    /// Its place in the zone.
-    pub key: ServiceKey,
+    near_key: NearKey,
     /// Where it lives.
     pub namespace: Arc<Namespace>,
-    /// What its name leads to.
-    pub target: Target,
     /// The cluster IPs in their order. An ExternalName's left-over ones are here too: they have a
     /// PTR but no A (behaviour A4).
     pub cluster_ips: ClusterIps,
+    /// What its name leads to.
+    pub target: Target,
+    /// Its place in the zone.
+    pub key: ServiceKey,
     /// Its ready endpoints.
     pub endpoints: Groups,
     /// The same by topology zone; empty without the option `zonal`.
@@ -84,6 +87,17 @@ pub struct ServiceKey {
     /// `\x03web\x04shop`
     pub wire: Arc<[u8]>,
 }
+
+/// A key where it is compared, if it is no longer than most.
+#[derive(Clone, Copy, Debug)]
+struct NearKey {
+    /// 0 where the key is too long.
+    length: u8,
+    octets: [u8; NEAR_OCTETS],
+}
+
+/// `\x0fcheckout-service\x0ashop-prod` has 28.
+const NEAR_OCTETS: usize = 39;
 
 /// What a [`ServiceKey`] is found with: the same octets, where they take no allocation.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +166,17 @@ impl From<KeyOctets> for ServiceKey {
     }
 }
 
+impl NearKey {
+    fn new(key: &[u8]) -> Self {
+        let mut near = Self { length: 0, octets: [0; _] };
+        if let Some(octets) = near.octets.get_mut(..key.len()) {
+            octets.copy_from_slice(key);
+            near.length = key.len() as u8;
+        }
+        near
+    }
+}
+
 impl ServiceKey {
     /// Where it stands in the tables.
     pub fn hash(&self) -> u64 {
@@ -201,6 +226,7 @@ impl Service {
         let subsets = subsets.filter(|_| !rules.no_endpoints);
         let endpoints = endpoints::group(subsets.clone(), rules.naming, |_| true);
         Self {
+            near_key: NearKey::new(&key.wire),
             target: target(service, &endpoints, rules),
             cluster_ips: cluster_ips(service),
             by_zone: if rules.zonal { by_zone(subsets, rules.naming) } else { Arc::default() },
@@ -213,6 +239,15 @@ impl Service {
     /// Whether there is nothing to say: neither records nor PTRs.
     pub fn is_empty(&self) -> bool {
         matches!(self.target, Target::Nothing) && self.cluster_ips.is_empty() && self.endpoints.is_empty()
+    }
+
+    /// Whether this is its key, in wire form and lower case.
+    #[inline]
+    pub fn is(&self, key: &[u8]) -> bool {
+        match self.near_key.octets.get(..usize::from(self.near_key.length)) {
+            Some(near) if !near.is_empty() => same(near, key),
+            _ => same(&self.key.wire, key),
+        }
     }
 
     /// The one cluster IP that its own name leads to. None where there is more, or less, to say.

@@ -21,7 +21,7 @@ use std::{
 
 use super::{
     endpoints::Naming,
-    name::{Name, same},
+    name::Name,
     published::Published,
     selector::Selector,
     service::{self, Namespace, Rules, Service, ServiceKey},
@@ -185,7 +185,7 @@ impl View {
     /// Reads a Service by its key in wire form and lower case.
     #[inline]
     pub fn service<R>(&self, key: &[u8], read: impl FnOnce(&Service) -> R) -> Option<R> {
-        self.services.read(service::hash(key), |service| same(&service.key.wire, key), read)
+        self.services.read(service::hash(key), |service| service.is(key), read)
     }
 
     /// Whether the namespace of this label exists and is exposed.

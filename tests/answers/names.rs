@@ -75,6 +75,21 @@ fn a_service_without_an_address_yet_has_no_data() {
 
 /// CoreDNS does not reply at all (behaviour H3: safe to improve).
 #[test]
+fn names_of_every_length_are_told_apart() {
+    let names: Vec<String> = (1..=63).map(|length| "a".repeat(length)).collect();
+    let ip = |index: usize| format!("10.96.0.{}", index + 1);
+    let mut cluster = cluster();
+    for (index, name) in names.iter().enumerate() {
+        cluster = cluster.service(&format!("shop/{name}"), &[&ip(index)], &[]);
+    }
+    let server = cluster.start();
+    for (index, name) in names.iter().enumerate() {
+        let reply = server.ask(&format!("{name}.shop.svc.cluster.local"), "A");
+        assert!(reply.iter().any(|line| line.ends_with(&format!(" A {}", ip(index)))), "{name}: {reply:?}");
+    }
+}
+
+#[test]
 fn an_external_name_that_is_no_name_fails() {
     let server = cluster().external("shop/bad", "a..b").external("shop/long", &"x".repeat(64)).start();
     for name in ["bad.shop.svc.cluster.local", "long.shop.svc.cluster.local"] {
