@@ -17,10 +17,10 @@ use std::{
 use foldhash::quality::RandomState;
 
 use super::{
-    endpoints::{self, Groups, Naming, Port},
+    endpoints::{self, Groups, Naming, Port, Ports, Subset},
     name::{LABEL_OCTETS_MAX, Name},
 };
-use crate::objects::{self, ServiceSpec, Subset};
+use crate::objects::{self, ServiceSpec};
 
 /// One Service, or the endpoints of one that does not exist. Cheap to clone, and what an A record
 /// needs is close together: a lookup in a large cluster waits for memory, not for instructions.
@@ -56,7 +56,7 @@ pub enum Target {
     /// Nothing: there are endpoints, but no Service that we serve. Their PTRs live on.
     Nothing,
     /// The cluster IPs, on these ports.
-    ClusterIps(Arc<[Port]>),
+    ClusterIps(Ports),
     /// Nothing while it has no ready endpoint (`ignore empty_service`): absent, if the endpoints are known.
     Empty,
     /// The endpoints.
@@ -90,6 +90,14 @@ pub struct ServiceKey {
 pub struct KeyOctets {
     octets: [u8; 2 * (1 + LABEL_OCTETS_MAX)],
     length: usize,
+}
+
+/// The object of a Service, and its ports as records have them.
+#[derive(Debug)]
+pub struct Declared {
+    /// As it was read.
+    pub object: objects::Service,
+    ports: Ports,
 }
 
 /// A namespace, whether or not it exists.
@@ -180,6 +188,13 @@ pub fn wire_label(text: &str) -> Vec<u8> {
     wire
 }
 
+impl Declared {
+    /// The Service of this object.
+    pub fn new(object: objects::Service) -> Self {
+        Self { ports: object.ports.iter().map(Port::new).collect(), object }
+    }
+}
+
 impl Namespace {
     /// Whether it exists and is exposed.
     #[inline]
@@ -194,7 +209,7 @@ impl Service {
     pub fn new<'o>(
         key: ServiceKey,
         namespace: Arc<Namespace>,
-        service: Option<&objects::Service>,
+        service: Option<&Declared>,
         subsets: impl Iterator<Item = &'o Subset> + Clone,
         rules: Rules,
     ) -> Self {
@@ -202,7 +217,7 @@ impl Service {
         let endpoints = endpoints::group(subsets.clone(), rules.naming, |_| true);
         Self {
             target: target(service, &endpoints, rules),
-            cluster_ips: cluster_ips(service),
+            cluster_ips: cluster_ips(service.map(|service| &service.object.spec)),
             by_zone: if rules.zonal { by_zone(subsets, rules.naming) } else { Arc::default() },
             key,
             namespace,
@@ -223,11 +238,6 @@ impl Service {
             && self.by_zone == other.by_zone
     }
 
-    /// Whether one of the endpoints has this address.
-    pub fn has_endpoint_at(&self, address: IpAddr) -> bool {
-        self.endpoints.iter().any(|group| group.has(address))
-    }
-
     /// Every address of an endpoint, some more than once.
     pub fn endpoint_addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.endpoints
@@ -238,11 +248,11 @@ impl Service {
 
 /// "ExternalName wins over left-over cluster IPs" is decided when the object is read; here:
 /// a cluster IP without any ready endpoint does not exist under `ignore empty_service`.
-fn target(service: Option<&objects::Service>, endpoints: &Groups, rules: Rules) -> Target {
+fn target(service: Option<&Declared>, endpoints: &Groups, rules: Rules) -> Target {
     let Some(service) = service else { return Target::Nothing };
-    match &service.spec {
+    match &service.object.spec {
         ServiceSpec::Cluster { .. } if rules.ignore_empty && endpoints.is_empty() => Target::Empty,
-        ServiceSpec::Cluster { .. } => Target::ClusterIps(service.ports.iter().map(Port::new).collect()),
+        ServiceSpec::Cluster { .. } => Target::ClusterIps(service.ports.clone()),
         ServiceSpec::Headless => Target::Endpoints,
         ServiceSpec::External { target, .. } => Target::External(external(target)),
     }
@@ -260,8 +270,8 @@ fn external(target: &str) -> External {
     }
 }
 
-fn cluster_ips(service: Option<&objects::Service>) -> ClusterIps {
-    match service.map(|service| &service.spec) {
+fn cluster_ips(spec: Option<&ServiceSpec>) -> ClusterIps {
+    match spec {
         Some(ServiceSpec::Cluster { ips, .. } | ServiceSpec::External { ips, .. }) => match **ips {
             [ip] => ClusterIps::One(ip),
             _ => ClusterIps::List((&**ips).into()),
@@ -284,11 +294,9 @@ impl Deref for ClusterIps {
 
 /// "pin: only endpoints whose slice `zone` matches" (behaviour C9).
 fn by_zone<'o>(subsets: impl Iterator<Item = &'o Subset> + Clone, naming: Naming) -> Arc<[(Box<str>, Groups)]> {
-    let ready = subsets.clone().flat_map(|subset| &subset.ready);
-    let mut zones: Vec<&str> = ready.filter_map(|ready| ready.names().zone.as_deref()).collect();
+    let mut zones: Vec<&str> = subsets.clone().flat_map(Subset::zones).collect();
     zones.sort_unstable();
     zones.dedup();
-    let groups =
-        |zone| endpoints::group(subsets.clone(), naming, |endpoint| endpoint.names().zone.as_deref() == Some(zone));
+    let groups = |zone| endpoints::group(subsets.clone(), naming, |names| names.zone.as_deref() == Some(zone));
     zones.into_iter().map(|zone| (zone.to_lowercase().into(), groups(zone))).collect()
 }

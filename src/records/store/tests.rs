@@ -68,3 +68,14 @@ fn deleting_what_was_never_there_leaves_nothing_behind() {
     store.apply(Change::Delete(service().key()), 1);
     assert!(store.services.is_empty());
 }
+
+#[test]
+fn an_address_leads_back_once_in_both_of_its_forms() {
+    let (mut store, view) = store();
+    store.apply(Change::Apply(slice("a", &["10.0.0.1", "::ffff:10.0.0.1"])), 1);
+    assert_eq!(view.endpoints.len(), 1);
+    store.apply(Change::Apply(slice("a", &["::ffff:10.0.0.1"])), 1);
+    assert_eq!(view.endpoints.len(), 1);
+    store.apply(Change::Apply(slice("a", &[])), 1);
+    assert_eq!(view.endpoints.len(), 0);
+}
