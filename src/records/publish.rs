@@ -38,54 +38,49 @@ pub(super) fn publish_service(view: &View, fresh: Service) -> bool {
     let key = fresh.key.clone();
     let is = |service: &Service| service.key == key;
     let hash = key.hash();
-    let before = view.services.read(hash, is, |before| (!before.says_the_same(&fresh)).then(|| Addresses::of(before)));
-    let old = match before {
+    let differences = view.services.read(hash, is, |before| {
+        let differs = !before.says_the_same(&fresh);
+        differs.then(|| (Own::of(&fresh, Some(before)), Own::of(before, Some(&fresh))))
+    });
+    let (came, went) = match differences {
         Some(None) => return false,
         None if fresh.is_empty() => return false,
-        before => before.flatten().unwrap_or_default(),
+        Some(Some(differences)) => differences,
+        None => (Own::of(&fresh, None), Own::default()),
     };
-    let new = Addresses::of(&fresh);
     // New addresses are entered before the Service is shown and old ones removed after, so that
     // a PTR never misses a name that can be seen.
-    missing(&old.endpoints, &new.endpoints).for_each(|address| enter(&view.endpoints, address, &key));
-    missing(&old.clusters, &new.clusters).for_each(|address| enter(&view.clusters, address, &key));
+    came.endpoints.into_iter().for_each(|address| enter(&view.endpoints, address, &key));
+    came.clusters.into_iter().for_each(|address| enter(&view.clusters, address, &key));
     view.services.publish(hash, is, (!fresh.is_empty()).then_some(fresh));
-    missing(&new.endpoints, &old.endpoints).for_each(|address| remove(&view.endpoints, address, &key));
-    missing(&new.clusters, &old.clusters).for_each(|address| remove(&view.clusters, address, &key));
+    went.endpoints.into_iter().for_each(|address| remove(&view.endpoints, address, &key));
+    went.clusters.into_iter().for_each(|address| remove(&view.clusters, address, &key));
     true
 }
 
-/// The addresses that lead back to a Service, each once and sorted.
+/// The addresses that a Service has and another state of it has not, each once.
 #[derive(Default)]
-struct Addresses {
+struct Own {
     endpoints: Vec<IpAddr>,
     clusters: Vec<IpAddr>,
 }
 
-impl Addresses {
-    fn of(service: &Service) -> Self {
+impl Own {
+    fn of(service: &Service, other: Option<&Service>) -> Self {
+        let has_endpoint = |ip: &IpAddr| other.is_some_and(|other| other.has_endpoint_at(*ip));
+        let has_cluster_ip = |ip: &IpAddr| other.is_some_and(|other| other.cluster_ips.contains(ip));
         Self {
-            endpoints: distinct(service.endpoint_addresses()),
-            clusters: distinct(service.cluster_ips.iter().copied()),
+            endpoints: distinct(service.endpoint_addresses().filter(|ip| !has_endpoint(ip))),
+            clusters: distinct(service.cluster_ips.iter().copied().filter(|ip| !has_cluster_ip(ip))),
         }
     }
 }
 
-/// An IPv4 address in its mapped form is the same address.
 fn distinct(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
-    let mut addresses: Vec<_> = addresses.map(|ip| ip.to_canonical()).collect();
+    let mut addresses: Vec<_> = addresses.collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses
-}
-
-/// What of `all` is not in `here`; both are sorted.
-fn missing<'a>(here: &'a [IpAddr], all: &'a [IpAddr]) -> impl Iterator<Item = IpAddr> + 'a {
-    let mut here = here.iter().peekable();
-    all.iter().copied().filter(move |address| {
-        while here.next_if(|other| *other < address).is_some() {}
-        here.peek() != Some(&address)
-    })
 }
 
 /// Enters an address that the Service did not have.

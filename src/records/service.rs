@@ -238,6 +238,11 @@ impl Service {
             && self.by_zone == other.by_zone
     }
 
+    /// Whether one of the endpoints has this address.
+    pub fn has_endpoint_at(&self, address: IpAddr) -> bool {
+        self.endpoints.iter().any(|group| group.has(address))
+    }
+
     /// Every address of an endpoint, some more than once.
     pub fn endpoint_addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.endpoints
@@ -273,8 +278,8 @@ fn external(target: &str) -> External {
 fn cluster_ips(spec: Option<&ServiceSpec>) -> ClusterIps {
     match spec {
         Some(ServiceSpec::Cluster { ips, .. } | ServiceSpec::External { ips, .. }) => match **ips {
-            [ip] => ClusterIps::One(ip),
-            _ => ClusterIps::List((&**ips).into()),
+            [ip] => ClusterIps::One(ip.to_canonical()),
+            _ => ClusterIps::List(ips.iter().map(IpAddr::to_canonical).collect()),
         },
         Some(ServiceSpec::Headless) | None => ClusterIps::List(Arc::default()),
     }

@@ -68,7 +68,8 @@ impl Builder {
             let label = self.labels.drain(label_start..).collect();
             self.aliases.extend(Name::parse(target).ok().map(|target| Alias { label, target }));
         }
-        if let Some(ip) = address.ip() {
+        // An IPv4 address in IPv6 clothes is an IPv4 address.
+        if let Some(ip) = address.ip().map(|ip| ip.to_canonical()) {
             let (label_start, label_end) = (label_start as u32, self.labels.len() as u32);
             self.listed.push(Listed { ip, label_start, label_end });
         }

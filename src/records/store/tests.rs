@@ -70,12 +70,12 @@ fn deleting_what_was_never_there_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_address_leads_back_once_in_both_of_its_forms() {
+fn an_ipv4_address_in_its_ipv6_form_is_that_address() {
     let (mut store, view) = store();
-    store.apply(Change::Apply(slice("a", &["10.0.0.1", "::ffff:10.0.0.1"])), 1);
-    assert_eq!(view.endpoints.len(), 1);
-    store.apply(Change::Apply(slice("a", &["::ffff:10.0.0.1"])), 1);
-    assert_eq!(view.endpoints.len(), 1);
+    for addresses in [&["10.0.0.1", "::ffff:10.0.0.1"][..], &["::ffff:10.0.0.1"], &["10.0.0.1"]] {
+        store.apply(Change::Apply(slice("a", addresses)), 1);
+        assert_eq!(view.endpoints.len(), 1);
+    }
     store.apply(Change::Apply(slice("a", &[])), 1);
     assert_eq!(view.endpoints.len(), 0);
 }
