@@ -57,8 +57,15 @@ impl Endpoint {
 
     /// What it is called.
     pub fn names(&self) -> &Names {
+        self.names.as_deref().unwrap_or(Names::none())
+    }
+}
+
+impl Names {
+    /// It is called nothing.
+    pub fn none() -> &'static Self {
         static NONE: Names = Names { hostname: None, pod: None, zone: None };
-        self.names.as_deref().unwrap_or(&NONE)
+        &NONE
     }
 }
 

@@ -5,6 +5,7 @@
 //! found by bisection and two slices that list the same endpoints in another order are equal.
 
 mod build;
+mod subset;
 
 use std::{
     borrow::Cow,
@@ -17,6 +18,7 @@ use super::name::Name;
 use crate::objects;
 
 pub use build::{Naming, group};
+pub use subset::Subset;
 
 /// All groups of one Service.
 pub type Groups = Arc<[Group]>;
@@ -25,7 +27,7 @@ pub type Groups = Arc<[Group]>;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Group {
     /// As the objects list them.
-    pub ports: Box<[Port]>,
+    pub ports: Ports,
     /// Every IPv4 address once, sorted.
     pub v4: Box<[Ipv4Addr]>,
     /// Every IPv6 address once, sorted.
@@ -42,6 +44,9 @@ pub struct Group {
     /// Places in `addresses`, in the order of the addresses there.
     by_address: Box<[u32]>,
 }
+
+/// Shared with whoever lists them: they stay while endpoints come and go.
+pub type Ports = Arc<[Port]>;
 
 /// A port in the form that questions are compared with: in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +138,13 @@ impl Group {
 }
 
 impl Port {
+    /// Whether it is the port of this object.
+    pub fn is(&self, port: &objects::Port) -> bool {
+        self.number == port.number
+            && self.name.eq_ignore_ascii_case(&port.name)
+            && self.protocol.eq_ignore_ascii_case(&port.protocol)
+    }
+
     /// The port of an object.
     pub fn new(port: &objects::Port) -> Self {
         let known = ["tcp", "udp", "sctp"].into_iter().find(|known| port.protocol.eq_ignore_ascii_case(known));

@@ -17,10 +17,10 @@ use std::{
 use foldhash::quality::RandomState;
 
 use super::{
-    endpoints::{self, Groups, Naming, Port},
+    endpoints::{self, Groups, Naming, Port, Ports, Subset},
     name::{LABEL_OCTETS_MAX, Name, same},
 };
-use crate::objects::{self, ServiceSpec, Subset};
+use crate::objects::{self, ServiceSpec};
 
 /// One Service, or the endpoints of one that does not exist. Cheap to clone, and what an A record
 /// needs is close together, in this order: a lookup in a large cluster waits for memory, not for
@@ -59,7 +59,7 @@ pub enum Target {
     /// Nothing: there are endpoints, but no Service that we serve. Their PTRs live on.
     Nothing,
     /// The cluster IPs, on these ports.
-    ClusterIps(Arc<[Port]>),
+    ClusterIps(Ports),
     /// Nothing while it has no ready endpoint (`ignore empty_service`): absent, if the endpoints are known.
     Empty,
     /// The endpoints.
@@ -104,6 +104,14 @@ const NEAR_OCTETS: usize = 39;
 pub struct KeyOctets {
     octets: [u8; 2 * (1 + LABEL_OCTETS_MAX)],
     length: usize,
+}
+
+/// The object of a Service, and its ports as records have them.
+#[derive(Debug)]
+pub struct Declared {
+    /// As it was read.
+    pub object: objects::Service,
+    ports: Ports,
 }
 
 /// A namespace, whether or not it exists.
@@ -205,6 +213,13 @@ pub fn wire_label(text: &str) -> Vec<u8> {
     wire
 }
 
+impl Declared {
+    /// The Service of this object.
+    pub fn new(object: objects::Service) -> Self {
+        Self { ports: object.ports.iter().map(Port::new).collect(), object }
+    }
+}
+
 impl Namespace {
     /// Whether it exists and is exposed.
     #[inline]
@@ -219,7 +234,7 @@ impl Service {
     pub fn new<'o>(
         key: ServiceKey,
         namespace: Arc<Namespace>,
-        service: Option<&objects::Service>,
+        service: Option<&Declared>,
         subsets: impl Iterator<Item = &'o Subset> + Clone,
         rules: Rules,
     ) -> Self {
@@ -228,7 +243,7 @@ impl Service {
         Self {
             near_key: NearKey::new(&key.wire),
             target: target(service, &endpoints, rules),
-            cluster_ips: cluster_ips(service),
+            cluster_ips: cluster_ips(service.map(|service| &service.object.spec)),
             by_zone: if rules.zonal { by_zone(subsets, rules.naming) } else { Arc::default() },
             key,
             namespace,
@@ -282,11 +297,11 @@ impl Service {
 
 /// "ExternalName wins over left-over cluster IPs" is decided when the object is read; here:
 /// a cluster IP without any ready endpoint does not exist under `ignore empty_service`.
-fn target(service: Option<&objects::Service>, endpoints: &Groups, rules: Rules) -> Target {
+fn target(service: Option<&Declared>, endpoints: &Groups, rules: Rules) -> Target {
     let Some(service) = service else { return Target::Nothing };
-    match &service.spec {
+    match &service.object.spec {
         ServiceSpec::Cluster { .. } if rules.ignore_empty && endpoints.is_empty() => Target::Empty,
-        ServiceSpec::Cluster { .. } => Target::ClusterIps(service.ports.iter().map(Port::new).collect()),
+        ServiceSpec::Cluster { .. } => Target::ClusterIps(service.ports.clone()),
         ServiceSpec::Headless => Target::Endpoints,
         ServiceSpec::External { target, .. } => Target::External(external(target)),
     }
@@ -304,11 +319,11 @@ fn external(target: &str) -> External {
     }
 }
 
-fn cluster_ips(service: Option<&objects::Service>) -> ClusterIps {
-    match service.map(|service| &service.spec) {
+fn cluster_ips(spec: Option<&ServiceSpec>) -> ClusterIps {
+    match spec {
         Some(ServiceSpec::Cluster { ips, .. } | ServiceSpec::External { ips, .. }) => match **ips {
-            [ip] => ClusterIps::One(ip),
-            _ => ClusterIps::List((&**ips).into()),
+            [ip] => ClusterIps::One(ip.to_canonical()),
+            _ => ClusterIps::List(ips.iter().map(IpAddr::to_canonical).collect()),
         },
         Some(ServiceSpec::Headless) | None => ClusterIps::List(Arc::default()),
     }
@@ -328,11 +343,9 @@ impl Deref for ClusterIps {
 
 /// "pin: only endpoints whose slice `zone` matches" (behaviour C9).
 fn by_zone<'o>(subsets: impl Iterator<Item = &'o Subset> + Clone, naming: Naming) -> Arc<[(Box<str>, Groups)]> {
-    let ready = subsets.clone().flat_map(|subset| &subset.ready);
-    let mut zones: Vec<&str> = ready.filter_map(|ready| ready.names().zone.as_deref()).collect();
+    let mut zones: Vec<&str> = subsets.clone().flat_map(Subset::zones).collect();
     zones.sort_unstable();
     zones.dedup();
-    let groups =
-        |zone| endpoints::group(subsets.clone(), naming, |endpoint| endpoint.names().zone.as_deref() == Some(zone));
+    let groups = |zone| endpoints::group(subsets.clone(), naming, |names| names.zone.as_deref() == Some(zone));
     zones.into_iter().map(|zone| (zone.to_lowercase().into(), groups(zone))).collect()
 }

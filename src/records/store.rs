@@ -17,7 +17,7 @@ use foldhash::quality::RandomState;
 use self::joined::{Joined, Listed};
 use super::{
     publish::{forget_namespace, namespace_cell},
-    service::{self, KeyOctets, ServiceKey, wire_label},
+    service::{self, Declared, KeyOctets, ServiceKey, wire_label},
     view::{PodAddress, View, mapped},
 };
 use crate::objects::{self, Change, Key, Kind, Known, Object, Picture};
@@ -57,7 +57,7 @@ impl Store {
 
     /// Every Service that is known, without those of which only endpoints are.
     pub fn services(&self) -> impl Iterator<Item = &objects::Service> {
-        self.services.values().filter_map(|joined| joined.service.as_ref())
+        self.services.values().filter_map(|joined| Some(&joined.service.as_ref()?.object))
     }
 
     /// The kinds about which the store is complete.
@@ -111,8 +111,8 @@ impl Store {
                 // The decoder refuses names that are no labels; a program that embeds us might not.
                 let Some(key) = KeyOctets::new(&service.namespace, &service.name) else { return };
                 let joined = joined(&mut self.services, key);
-                if joined.service.as_ref() != Some(&service) {
-                    joined.service = Some(service);
+                if joined.service.as_ref().is_none_or(|known| known.object != service) {
+                    joined.service = Some(Declared::new(service));
                     joined.touch(&mut self.touched);
                 }
             }

@@ -99,7 +99,7 @@ fn service_names(view: &View, zone: &Zone) -> BTreeSet<Vec<u8>> {
 fn ports(service: &Service) -> impl Iterator<Item = &Port> {
     let own: &[Port] = if let Target::ClusterIps(ports) = &service.target { ports } else { &[] };
     let headless = matches!(service.target, Target::Endpoints);
-    own.iter().chain(service.endpoints.iter().filter(move |_| headless).flat_map(|group| &group.ports))
+    own.iter().chain(service.endpoints.iter().filter(move |_| headless).flat_map(|group| group.ports.iter()))
 }
 
 /// Verified pods. Insecure pod names are made up by whoever asks.

@@ -266,7 +266,7 @@ impl Summary {
 /// The control plane writes the same endpoints into slices and into an Endpoints object, and mirrors
 /// an Endpoints written by hand into slices: of each Service's only those stay that win.
 fn drop_listed_twice(objects: &mut Vec<Object>, summary: &mut Summary) {
-    let mut winners: HashMap<(Box<str>, Box<str>), Origin> = HashMap::new();
+    let mut winners: HashMap<ServiceName, Origin> = HashMap::new();
     for (service, origin) in objects.iter().filter_map(listed) {
         winners.entry(service).and_modify(|winner| *winner = origin.min(*winner)).or_insert(origin);
     }
@@ -275,8 +275,11 @@ fn drop_listed_twice(objects: &mut Vec<Object>, summary: &mut Summary) {
     summary.superseded = before - objects.len();
 }
 
-/// Namespace and name of the Service whose endpoints this object lists, and where they come from.
-fn listed(object: &Object) -> Option<((Box<str>, Box<str>), Origin)> {
+/// Namespace and name.
+type ServiceName = (Box<str>, Box<str>);
+
+/// The Service whose endpoints this object lists, and where they come from.
+fn listed(object: &Object) -> Option<(ServiceName, Origin)> {
     let Object::Endpoints(endpoints) = object else { return None };
     let service = endpoints.service.as_ref()?;
     Some(((endpoints.namespace.clone(), service.clone()), endpoints.origin))

@@ -5,9 +5,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Alias, Group, Groups, HostEntry, Port, ignoring_case};
+use super::{Alias, Group, Groups, HostEntry, Ports, Subset, ignoring_case};
 use crate::{
-    objects::{self, Address, Endpoint, Subset},
+    objects::{Address, Names},
     records::name::{Name, push_labels},
 };
 
@@ -19,29 +19,26 @@ pub struct Naming {
 }
 
 /// Puts the endpoints of a Service into groups. `wanted` chooses among the endpoints.
-pub fn group<'o>(
-    subsets: impl Iterator<Item = &'o Subset>,
-    naming: Naming,
-    wanted: impl Fn(&Endpoint) -> bool,
-) -> Groups {
+pub fn group<'o>(subsets: impl Iterator<Item = &'o Subset>, naming: Naming, wanted: impl Fn(&Names) -> bool) -> Groups {
     let mut builders: Vec<Builder> = Vec::new();
     for subset in subsets {
         let builder = of_ports(&mut builders, &subset.ports);
-        builder.listed.reserve(subset.ready.len());
-        builder.labels.reserve(subset.ready.len() * LABEL_OCTETS_USUAL);
-        for endpoint in subset.ready.iter().filter(|endpoint| wanted(endpoint)) {
-            builder.add(endpoint, naming);
-        }
+        builder.listed.reserve(subset.len());
+        builder.labels.reserve(subset.len() * LABEL_OCTETS_USUAL);
+        subset.for_each(|address, names| {
+            if wanted(names) {
+                builder.add(address, names, naming);
+            }
+        });
     }
     // Objects come in no order of their own: groups of the same content must compare equal.
     builders.sort_by(|a, b| a.ports.cmp(&b.ports));
     builders.into_iter().map(Builder::build).filter(|group| !group.is_empty()).collect()
 }
 
-fn of_ports<'b>(builders: &'b mut Vec<Builder>, ports: &[objects::Port]) -> &'b mut Builder {
-    let ports: Box<[Port]> = ports.iter().map(Port::new).collect();
-    let position = builders.iter().position(|builder| builder.ports == ports).unwrap_or_else(|| {
-        builders.push(Builder { ports, ..Builder::default() });
+fn of_ports<'b>(builders: &'b mut Vec<Builder>, ports: &Ports) -> &'b mut Builder {
+    let position = builders.iter().position(|builder| builder.ports == *ports).unwrap_or_else(|| {
+        builders.push(Builder { ports: ports.clone(), ..Builder::default() });
         builders.len() - 1
     });
     &mut builders[position]
@@ -49,7 +46,7 @@ fn of_ports<'b>(builders: &'b mut Vec<Builder>, ports: &[objects::Port]) -> &'b 
 
 #[derive(Default)]
 struct Builder {
-    ports: Box<[Port]>,
+    ports: Ports,
     /// The names of `listed`, as they came.
     labels: Vec<u8>,
     listed: Vec<Listed>,
@@ -64,18 +61,17 @@ struct Listed {
 }
 
 impl Builder {
-    fn add(&mut self, endpoint: &Endpoint, naming: Naming) {
-        for address in endpoint.addresses.iter() {
-            let label_start = self.labels.len();
-            push_name(&mut self.labels, endpoint, address, naming);
-            if let Address::Name(target) = address {
-                let label = self.labels.drain(label_start..).collect();
-                self.aliases.extend(Name::parse(target).ok().map(|target| Alias { label, target }));
-            }
-            if let Some(ip) = address.ip() {
-                let (label_start, label_end) = (label_start as u32, self.labels.len() as u32);
-                self.listed.push(Listed { ip, label_start, label_end });
-            }
+    fn add(&mut self, address: &Address, names: &Names, naming: Naming) {
+        let label_start = self.labels.len();
+        push_name(&mut self.labels, address, names, naming);
+        if let Address::Name(target) = address {
+            let label = self.labels.drain(label_start..).collect();
+            self.aliases.extend(Name::parse(target).ok().map(|target| Alias { label, target }));
+        }
+        // An IPv4 address in IPv6 clothes is an IPv4 address.
+        if let Some(ip) = address.ip().map(|ip| ip.to_canonical()) {
+            let (label_start, label_end) = (label_start as u32, self.labels.len() as u32);
+            self.listed.push(Listed { ip, label_start, label_end });
         }
     }
 
@@ -129,9 +125,8 @@ impl Builder {
 }
 
 /// "The hostname, else the Pod's name where asked for, else the address with dashes" (behaviour C4).
-fn push_name(wire: &mut Vec<u8>, endpoint: &Endpoint, address: &Address, naming: Naming) {
+fn push_name(wire: &mut Vec<u8>, address: &Address, names: &Names, naming: Naming) {
     let start = wire.len();
-    let names = endpoint.names();
     let pushed = match (&names.hostname, names.pod.as_ref().filter(|_| naming.pod_names), address) {
         (Some(name), _, _) | (None, Some(name), _) => push_labels(wire, name),
         (None, None, Address::Ip(IpAddr::V4(v4))) => {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use proptest::{prelude::*, sample::select};
 
 use super::*;
-use crate::objects::{Address, Endpoint, Names, Subset};
+use crate::objects::{Address, Endpoint, Names};
 
 const ADDRESSES: [&str; 6] = ["10.0.0.1", "10.0.0.20", "10.0.0.100", "192.168.255.0", "fd00::1", "fd00::a:2"];
 
@@ -14,8 +14,8 @@ fn grouped(listed: &[(Option<&str>, &str)]) -> Groups {
         let names = Names { hostname: hostname.map(Box::from), ..Names::default() };
         Endpoint::new([Address::read(address, address.parse().ok())], names)
     };
-    let subset = Subset { ready: listed.iter().map(endpoint).collect(), ..Subset::default() };
-    group([subset].iter(), Naming::default(), |_| true)
+    let object = objects::Subset { ready: listed.iter().map(endpoint).collect(), ..objects::Subset::default() };
+    group([Subset::read(object, None)].iter(), Naming::default(), |_| true)
 }
 
 fn dashed(address: &str) -> String {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    objects::{self, Kind, Labels, Origin, Subset},
+    objects::{self, Kind, Labels, Origin},
     records::{
+        endpoints::Subset,
         publish::{forget_namespace, namespace_cell, publish_service},
-        service::{Service, ServiceKey},
+        service::{Declared, Service, ServiceKey},
         view::View,
     },
 };
@@ -14,7 +15,7 @@ use crate::{
 /// See the module.
 pub(super) struct Joined {
     pub(super) key: ServiceKey,
-    pub(super) service: Option<objects::Service>,
+    pub(super) service: Option<Declared>,
     pub(super) listed: Vec<Listed>,
     /// Whether it stands among what is to be published.
     touched: bool,
@@ -52,7 +53,7 @@ impl Joined {
         self.touched = false;
         for view in views {
             let namespace = namespace_cell(view, self.key.namespace_label());
-            let service = self.service.as_ref().filter(|service| view.selects(&service.labels));
+            let service = self.service.as_ref().filter(|service| view.selects(&service.object.labels));
             let fresh = Service::new(self.key.clone(), namespace.clone(), service, self.subsets(view), view.rules());
             if publish_service(view, fresh) {
                 view.set_serial(now_unix_secs);
@@ -72,7 +73,7 @@ impl Joined {
 impl Listed {
     pub(super) fn new(object: objects::Endpoints) -> Self {
         let objects::Endpoints { origin, name, subsets, labels, .. } = object;
-        Self { origin, name, subsets, labels }
+        Self { origin, name, subsets: subsets.into_iter().map(|subset| Subset::read(subset, None)).collect(), labels }
     }
 
     /// Whether it is the object of this kind and name in its namespace.
@@ -83,10 +84,14 @@ impl Listed {
     /// Takes the later state of the same object. Says whether it differs.
     pub(super) fn replace(&mut self, object: objects::Endpoints) -> bool {
         let objects::Endpoints { origin, subsets, labels, .. } = object;
-        let differs = self.origin != origin || self.subsets != subsets || self.labels != labels;
-        if differs {
-            (self.origin, self.subsets, self.labels) = (origin, subsets, labels);
+        let same = |(known, subset): (&Subset, &objects::Subset)| known.is(subset);
+        let all_same = self.subsets.len() == subsets.len() && self.subsets.iter().zip(&subsets).all(same);
+        if all_same && self.origin == origin && self.labels == labels {
+            return false;
         }
-        differs
+        let mut known = self.subsets.iter();
+        let subsets = subsets.into_iter().map(|subset| Subset::read(subset, known.next())).collect();
+        (self.origin, self.subsets, self.labels) = (origin, subsets, labels);
+        true
     }
 }

@@ -68,3 +68,14 @@ fn deleting_what_was_never_there_leaves_nothing_behind() {
     store.apply(Change::Delete(service().key()), 1);
     assert!(store.services.is_empty());
 }
+
+#[test]
+fn an_ipv4_address_in_its_ipv6_form_is_that_address() {
+    let (mut store, view) = store();
+    for addresses in [&["10.0.0.1", "::ffff:10.0.0.1"][..], &["::ffff:10.0.0.1"], &["10.0.0.1"]] {
+        store.apply(Change::Apply(slice("a", addresses)), 1);
+        assert_eq!(view.endpoints.len(), 1);
+    }
+    store.apply(Change::Apply(slice("a", &[])), 1);
+    assert_eq!(view.endpoints.len(), 0);
+}

@@ -1,0 +1,81 @@
+//! The ready endpoints that an object lists, as the store keeps them.
+//!
+//! Nearly every list is of plain addresses. Kept as such they take half of the memory, and the list
+//! that a change replaces is given back without a look at it.
+
+use std::net::IpAddr;
+
+use super::{Port, Ports};
+use crate::objects::{self, Address, Endpoint, Names};
+
+/// Ready endpoints that share their ports.
+#[derive(Debug)]
+pub struct Subset {
+    pub(super) ports: Ports,
+    ready: Ready,
+}
+
+#[derive(Debug)]
+enum Ready {
+    /// Without names, each in its canonical spelling.
+    Plain(Box<[IpAddr]>),
+    Any(Box<[Endpoint]>),
+}
+
+impl Subset {
+    /// The subset of an object. Where `before` has the same ports, they are shared.
+    pub fn read(subset: objects::Subset, before: Option<&Self>) -> Self {
+        let ports = before.map(|before| &before.ports).filter(|ports| are_ports(ports, &subset.ports));
+        let ports = ports.map_or_else(|| subset.ports.iter().map(Port::new).collect(), Ports::clone);
+        let mut addresses = Vec::with_capacity(subset.ready.len());
+        addresses.extend(subset.ready.iter().map_while(plain));
+        let all_plain = addresses.len() == subset.ready.len();
+        Self { ports, ready: if all_plain { Ready::Plain(addresses.into()) } else { Ready::Any(subset.ready) } }
+    }
+
+    /// Whether it is the subset of this object.
+    pub fn is(&self, subset: &objects::Subset) -> bool {
+        let same_ready = match &self.ready {
+            Ready::Plain(addresses) => addresses.iter().copied().map(Some).eq(subset.ready.iter().map(plain)),
+            Ready::Any(endpoints) => *endpoints == subset.ready,
+        };
+        same_ready && are_ports(&self.ports, &subset.ports)
+    }
+
+    /// How many endpoints there are.
+    pub(super) fn len(&self) -> usize {
+        match &self.ready {
+            Ready::Plain(addresses) => addresses.len(),
+            Ready::Any(endpoints) => endpoints.len(),
+        }
+    }
+
+    /// Shows every address with the names of its endpoint.
+    pub(super) fn for_each(&self, mut show: impl FnMut(&Address, &Names)) {
+        match &self.ready {
+            Ready::Plain(addresses) => addresses.iter().for_each(|&ip| show(&Address::Ip(ip), Names::none())),
+            Ready::Any(endpoints) => {
+                for endpoint in endpoints {
+                    endpoint.addresses.iter().for_each(|address| show(address, endpoint.names()));
+                }
+            }
+        }
+    }
+
+    /// The topology zones of the endpoints that have one.
+    pub fn zones(&self) -> impl Iterator<Item = &str> {
+        let endpoints = if let Ready::Any(endpoints) = &self.ready { &**endpoints } else { &[] };
+        endpoints.iter().filter_map(|endpoint| endpoint.names().zone.as_deref())
+    }
+}
+
+fn plain(endpoint: &Endpoint) -> Option<IpAddr> {
+    match *endpoint.addresses {
+        [Address::Ip(ip)] if endpoint.names() == Names::none() => Some(ip),
+        _ => None,
+    }
+}
+
+fn are_ports(ports: &[Port], of: &[objects::Port]) -> bool {
+    ports.len() == of.len() && ports.iter().zip(of).all(|(port, of)| port.is(of))
+}
