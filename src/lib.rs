@@ -48,6 +48,7 @@ pub mod objects;
 pub mod observe;
 pub mod records;
 pub mod respond;
+pub mod search;
 pub mod sockets;
 
 pub use app::Server;
