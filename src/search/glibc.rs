@@ -29,12 +29,12 @@ pub(super) fn walk(settings: &Settings, name: &str, lookup: Lookup, trail: &mut 
     }
 }
 
-/// `h_errno`, and whether nobody gave a usable reply.
+/// `h_errno`.
 #[derive(Clone, Copy, PartialEq)]
 enum Problem {
     HostNotFound,
     NoData,
-    /// And what the first server said, which decides about the list.
+    /// No usable reply, but perhaps this one, which decides whether the list goes on.
     TryAgain(Reply),
     NoRecovery,
 }
@@ -47,6 +47,15 @@ struct Search<'a> {
     single: bool,
     /// What came of the last candidate.
     last: Problem,
+}
+
+/// What came up in the search list.
+#[derive(Default)]
+struct Noted {
+    no_data: bool,
+    servfail: bool,
+    /// The list has a `.`, so the name as it is was asked.
+    root: bool,
 }
 
 impl Search<'_> {
@@ -63,34 +72,43 @@ impl Search<'_> {
                 Err(problem) => of_as_is = Some(problem),
             }
         }
-        let (mut no_data, mut servfail, mut had_root) = (false, false, false);
+        let mut noted = Noted::default();
+        if let Some(outcome) = self.list(&mut noted, trail) {
+            return Ok(outcome);
+        }
+        let is_left_out = dots == 0 && self.settings.no_tld_query && !self.settings.search.is_empty();
+        if !as_is_first
+            && !noted.root
+            && !is_left_out
+            && let Ok(outcome) = self.candidate(self.name.to_owned(), trail)
+        {
+            return Ok(outcome);
+        }
+        Err(match of_as_is {
+            Some(problem) => problem,
+            None if noted.no_data => Problem::NoData,
+            None if noted.servfail => Problem::TryAgain(Reply::ServFail),
+            None => self.last,
+        })
+    }
+
+    /// The search list, as far as it goes.
+    fn list(&mut self, noted: &mut Noted, trail: &mut Trail) -> Option<Outcome> {
         for domain in &self.settings.search {
             let domain = domain.strip_prefix('.').unwrap_or(domain);
-            had_root |= domain.is_empty();
+            noted.root |= domain.is_empty();
             match self.candidate(format!("{}.{domain}", self.name), trail) {
-                Ok(outcome) => return Ok(outcome),
+                Ok(outcome) => return Some(outcome),
                 Err(Problem::HostNotFound) => {}
-                Err(Problem::NoData) => no_data = true,
-                Err(Problem::TryAgain(Reply::ServFail)) => servfail = true,
+                Err(Problem::NoData) => noted.no_data = true,
+                Err(Problem::TryAgain(Reply::ServFail)) => noted.servfail = true,
                 Err(_) => {
                     trail.leaves_list();
                     break;
                 }
             }
         }
-        let is_left_out = dots == 0 && self.settings.no_tld_query && !self.settings.search.is_empty();
-        if !as_is_first && !had_root && !is_left_out {
-            match self.candidate(self.name.to_owned(), trail) {
-                Ok(outcome) => return Ok(outcome),
-                Err(_) => {}
-            }
-        }
-        Err(match of_as_is {
-            Some(problem) => problem,
-            None if no_data => Problem::NoData,
-            None if servfail => Problem::TryAgain(Reply::ServFail),
-            None => self.last,
-        })
+        None
     }
 
     /// `__res_context_querydomain`: one candidate, all types.
@@ -103,7 +121,11 @@ impl Search<'_> {
         };
         let replies = self.ask(&name, trail);
         let heard = self.heard(&replies);
-        let then = if heard == Reply::Answer { Then::Done } else { Then::GoesOn };
+        let then = match heard {
+            Reply::Answer => Then::Done,
+            Reply::Alias if !self.lookup.is_for_addresses() => Then::Done,
+            _ => Then::GoesOn,
+        };
         trail.asked(candidate, name, replies, heard, then);
         self.last = match heard {
             Reply::Answer => return Ok(Outcome::Found),
@@ -125,11 +147,10 @@ impl Search<'_> {
 
     /// `send_dg`: both types at once, or the second after the first.
     fn ask(&mut self, name: &Name, trail: &mut Trail) -> Vec<(u16, Reply)> {
-        let types = match (self.lookup, self.settings.no_aaaa) {
-            (Lookup::Addresses, true) => vec![A],
-            // A question for A shows whether the name exists.
-            (Lookup::Ipv6 | Lookup::Records(AAAA), true) => vec![A],
-            (lookup, _) => lookup.types(),
+        let types = match self.lookup {
+            Lookup::Addresses if self.settings.no_aaaa => vec![A],
+            _ if self.asks_a_for_aaaa() => vec![A],
+            lookup => lookup.types(),
         };
         let mut replies = Vec::new();
         for qtype in types {
@@ -147,19 +168,28 @@ impl Search<'_> {
     /// `__res_context_query`: one of two replies is enough if the other is an error. If the first one
     /// stays away, glibc asks for it alone until it gives up.
     fn heard(&self, replies: &[(u16, Reply)]) -> Reply {
-        let useful = || replies.iter().map(|(_, reply)| *reply).filter(|reply| !is_useless(*reply));
-        let is_hidden = self.settings.no_aaaa && matches!(self.lookup, Lookup::Ipv6 | Lookup::Records(AAAA));
-        if replies[0].1 == Reply::Timeout && useful().next().is_some() {
-            return Reply::Timeout;
+        let all = || replies.iter().map(|(_, reply)| *reply);
+        let useful = || all().filter(|reply| !is_useless(*reply));
+        let heard = match all().next() {
+            Some(Reply::Timeout) if useful().next().is_some() => Reply::Timeout,
+            _ => useful()
+                .find(|reply| *reply == Reply::Answer)
+                .or_else(|| useful().find(|reply| *reply == Reply::Alias))
+                .or_else(|| useful().find(|reply| *reply != Reply::NoData))
+                .or_else(|| useful().next())
+                .or_else(|| all().find(|reply| *reply != Reply::Timeout))
+                .unwrap_or(Reply::Timeout),
+        };
+        match heard {
+            // `__res_handle_no_aaaa` hides what it got, and that it got nothing.
+            Reply::Answer | Reply::Alias | Reply::Timeout if self.asks_a_for_aaaa() => Reply::NoData,
+            heard => heard,
         }
-        let heard = None
-            .or_else(|| useful().find(|reply| *reply == Reply::Answer))
-            .or_else(|| useful().find(|reply| *reply == Reply::Alias))
-            .or_else(|| useful().find(|reply| *reply != Reply::NoData))
-            .or_else(|| useful().next())
-            .or_else(|| replies.iter().map(|(_, reply)| *reply).find(|reply| *reply != Reply::Timeout))
-            .unwrap_or(Reply::Timeout);
-        if is_hidden && matches!(heard, Reply::Answer | Reply::Alias) { Reply::NoData } else { heard }
+    }
+
+    /// With `no-aaaa` a question for A shows whether the name exists.
+    fn asks_a_for_aaaa(&self) -> bool {
+        self.settings.no_aaaa && matches!(self.lookup, Lookup::Ipv6 | Lookup::Records(AAAA))
     }
 
     /// What `getaddrinfo` or `res_search` make of `h_errno`.

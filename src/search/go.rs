@@ -3,10 +3,7 @@
 //! The order is glibc's. Whatever is no answer leads to the next candidate: even NOTIMP, REFUSED and
 //! silence. The error that the program sees is that of the name as it is, if that was asked.
 
-use super::{
-    Heard, Lookup, Outcome, Reply, Settings, Then, numeric,
-    walk::Trail,
-};
+use super::{Heard, Lookup, Outcome, Reply, Settings, Then, numeric, walk::Trail};
 use crate::records::name::Name;
 
 pub(super) fn walk(settings: &Settings, name: &str, lookup: Lookup, trail: &mut Trail) -> Outcome {
@@ -102,7 +99,10 @@ fn is_domain_name(name: &str) -> bool {
     let relative = name.strip_suffix('.').unwrap_or(name);
     let is_legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
     let is_label = |label: &str| {
-        label.bytes().all(is_legal) && !label.starts_with('-') && !label.ends_with('-') && (1..=63).contains(&label.len())
+        label.bytes().all(is_legal)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && (1..=63).contains(&label.len())
     };
     let has_letter = relative.bytes().any(|octet| !octet.is_ascii_digit() && octet != b'.');
     relative.len() < NAME_CHARACTERS_MAX && relative.split('.').all(is_label) && has_letter

@@ -4,10 +4,7 @@
 //! to the next domain: NODATA ends the search, and so does silence. Errors of a server count as
 //! silence. `res_search` does not search.
 
-use super::{
-    Heard, Lookup, Outcome, Reply, Settings, Then, numeric,
-    walk::Trail,
-};
+use super::{Heard, Lookup, Outcome, Reply, Settings, Then, numeric, walk::Trail};
 use crate::records::name::Name;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -16,13 +13,7 @@ pub(super) enum Version {
     Since124,
 }
 
-pub(super) fn walk(
-    settings: &Settings,
-    name: &str,
-    lookup: Lookup,
-    version: Version,
-    trail: &mut Trail,
-) -> Outcome {
+pub(super) fn walk(settings: &Settings, name: &str, lookup: Lookup, version: Version, trail: &mut Trail) -> Outcome {
     let search = Search { name, lookup, version };
     match lookup {
         Lookup::Records(_) => search.records(trail),
@@ -132,9 +123,10 @@ impl Search<'_> {
 fn heard(replies: &[(u16, Reply)]) -> Reply {
     let all = || replies.iter().map(|(_, reply)| *reply);
     let is_noerror = |reply: &Reply| matches!(reply, Reply::Answer | Reply::Alias | Reply::NoData);
-    all().find(|reply| !is_noerror(reply)).or_else(|| all().find(|reply| *reply == Reply::Answer)).unwrap_or_else(|| {
-        all().find(|reply| *reply == Reply::Alias).unwrap_or(Reply::NoData)
-    })
+    all()
+        .find(|reply| !is_noerror(reply))
+        .or_else(|| all().find(|reply| *reply == Reply::Answer))
+        .unwrap_or_else(|| all().find(|reply| *reply == Reply::Alias).unwrap_or(Reply::NoData))
 }
 
 const NAME_CHARACTERS_MAX: usize = 254;

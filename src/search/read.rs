@@ -24,8 +24,7 @@ pub struct Settings {
 
 impl Settings {
     pub(super) fn read(conf: &ResolvConf, resolver: Resolver) -> Self {
-        let none =
-            Self { search: Vec::new(), ndots: 1, no_aaaa: false, no_tld_query: false, single_request: false };
+        let none = Self { search: Vec::new(), ndots: 1, no_aaaa: false, no_tld_query: false, single_request: false };
         match resolver {
             Resolver::Glibc => none.glibc(conf, usize::MAX, usize::MAX),
             Resolver::GlibcOld => {

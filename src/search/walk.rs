@@ -171,7 +171,14 @@ impl Trail<'_> {
     }
 
     /// Notes a candidate that was asked for.
-    pub(super) fn asked(&mut self, candidate: String, name: Name, replies: Vec<(u16, Reply)>, heard: Reply, then: Then) {
+    pub(super) fn asked(
+        &mut self,
+        candidate: String,
+        name: Name,
+        replies: Vec<(u16, Reply)>,
+        heard: Reply,
+        then: Then,
+    ) {
         self.steps.push(Step { candidate, name: Some(name), replies, heard: Heard::Reply(heard), then });
     }
 
