@@ -36,53 +36,73 @@ fn main() -> ExitCode {
 /// Runs the tests that the arguments choose, and speaks as Rust's own harness does.
 fn tests(arguments: &[String]) -> ExitCode {
     let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let chosen = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let names: Vec<_> = programs::NAMES.into_iter().filter(|name| chosen(&test_name(name))).collect();
+    let chosen = |name: &str| filters.is_empty() || filters.iter().any(|filter| test(name).contains(filter.as_str()));
+    let names: Vec<_> = programs::NAMES.into_iter().filter(|name| chosen(name)).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        names.iter().for_each(|name| println!("{}: test", test_name(name)));
+        names.iter().for_each(|name| println!("{}: test", test(name)));
         return ExitCode::SUCCESS;
     }
+    let started = Instant::now();
     println!("\nrunning {} tests", names.len());
-    let (started, folder) = (Instant::now(), tempfile::tempdir().expect("a folder"));
-    let (mut passed, mut failed, mut ignored) = (0, 0, 0);
-    let built: Vec<_> = names.iter().map(|name| (name, Program::build(name, folder.path()))).collect();
-    let results = match built.iter().all(|(_, program)| program.is_err()) {
-        true => Ok(Vec::new()),
-        false => server::compare_all(folder.path(), &built),
-    };
-    for (name, program) in &built {
-        let verdict = match (program, &results) {
-            (Err(missing), _) | (_, Err(missing)) if env::var_os("CI").is_none() => {
-                ignored += 1;
-                format!("ignored: {missing}")
-            }
-            (Err(missing), _) | (_, Err(missing)) => {
-                failed += 1;
-                format!("FAILED: {missing}: see .ci/run")
-            }
-            (Ok(program), Ok(results)) => match results.iter().find(|(of, ..)| of == **name) {
-                Some((_, told, true)) => {
-                    passed += 1;
-                    format!("ok: {}: {told}", program.version)
-                }
-                Some((_, told, false)) => {
-                    failed += 1;
-                    format!("FAILED: {}: {told}", program.version)
-                }
-                None => unreachable!("every program was run"),
-            },
-        };
-        println!("test {} ... {verdict}", test_name(name));
+    let verdicts = verdicts(&names);
+    for (name, verdict) in &verdicts {
+        println!("test {} ... {}", test(name), verdict.told());
     }
-    let word = if failed == 0 { "ok" } else { "FAILED" };
+    let count = |of: fn(&Verdict) -> bool| verdicts.iter().filter(|(_, verdict)| of(verdict)).count();
+    let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
     println!(
-        "\ntest result: {word}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out; \
-         finished in {:.2}s\n",
+        "\ntest result: {}. {} passed; {failed} failed; {} ignored; 0 measured; 0 filtered out; finished in {:.2}s\n",
+        if failed == 0 { "ok" } else { "FAILED" },
+        count(|verdict| matches!(verdict, Verdict::Passed(_))),
+        count(|verdict| matches!(verdict, Verdict::Ignored(_))),
         started.elapsed().as_secs_f64()
     );
     ExitCode::from(u8::from(failed > 0))
 }
 
-fn test_name(program: &str) -> String {
+enum Verdict {
+    Passed(String),
+    Failed(String),
+    Ignored(String),
+}
+
+impl Verdict {
+    fn missing(tool: &str) -> Self {
+        match env::var_os("CI") {
+            None => Self::Ignored(tool.to_owned()),
+            Some(_) => Self::Failed(format!("{tool}: see .ci/run")),
+        }
+    }
+
+    fn told(&self) -> String {
+        match self {
+            Self::Passed(told) => format!("ok: {told}"),
+            Self::Failed(told) => format!("FAILED: {told}"),
+            Self::Ignored(told) => format!("ignored: {told}"),
+        }
+    }
+}
+
+/// Builds every program and runs those that could be built.
+fn verdicts<'a>(names: &[&'a str]) -> Vec<(&'a str, Verdict)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut built, mut verdicts) = (Vec::new(), Vec::new());
+    for &name in names {
+        match Program::build(name, folder.path()) {
+            Ok(program) => built.push((name, program)),
+            Err(missing) => verdicts.push((name, Verdict::missing(&missing))),
+        }
+    }
+    match server::compare_all(folder.path(), &built) {
+        Err(missing) => verdicts.extend(built.iter().map(|(name, _)| (*name, Verdict::missing(&missing)))),
+        Ok(findings) => verdicts.extend(built.iter().zip(findings).map(|((name, program), finding)| {
+            let told = |told| format!("{}: {told}", program.version);
+            (*name, finding.map_or_else(|wrong| Verdict::Failed(told(wrong)), |right| Verdict::Passed(told(right))))
+        })),
+    }
+    verdicts
+}
+
+fn test(program: &str) -> String {
     format!("{program}_asks_what_was_predicted")
 }

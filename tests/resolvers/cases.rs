@@ -26,7 +26,9 @@ pub(crate) fn cases(resolver: Resolver) -> Vec<Case> {
     cases.extend((0..BY_LOT).map(|_| by_lot(&mut lot)));
     // A label with a dot in it is no matter for `search`.
     let has_odd_dot = |case: &Case| case.name.contains("\\.") || case.name.ends_with('\\');
-    cases.retain(|case| !(resolver == Resolver::Glibc && matches!(case.lookup, Lookup::Records(_)) && has_odd_dot(case)));
+    cases.retain(|case| {
+        !(resolver == Resolver::Glibc && matches!(case.lookup, Lookup::Records(_)) && has_odd_dot(case))
+    });
     cases
 }
 

@@ -33,7 +33,7 @@ impl Program {
             "musl" => {
                 said(Command::new("musl-gcc").args(["-static", "-o"]).arg(&output).arg(source("getaddrinfo.c")))?;
                 let version = musl_version()?;
-                let resolver = if is_before_1_2_4(&version) { Resolver::MuslOld } else { Resolver::Musl };
+                let resolver = if is_before(&version, [1, 2, 4]) { Resolver::MuslOld } else { Resolver::Musl };
                 Ok(Self { version: format!("musl {version}"), resolver })
             }
             _ => {
@@ -45,7 +45,11 @@ impl Program {
                     go.env("GOCACHE", folder.join("go-cache"));
                 }
                 said(&mut go)?;
-                Ok(Self { version: said(Command::new("go").args(["env", "GOVERSION"]))?, resolver: Resolver::Go })
+                let version = said(Command::new("go").args(["env", "GOVERSION"]))?;
+                if is_before(version.trim_start_matches("go"), [1, 24, 0]) {
+                    return Err(format!("go: {version} has other rules than those since 1.24"));
+                }
+                Ok(Self { version, resolver: Resolver::Go })
             }
         }
     }
@@ -74,7 +78,8 @@ fn said(command: &mut Command) -> Result<String, String> {
 fn musl_version() -> Result<String, String> {
     let loaders = fs::read_dir("/lib").map_err(|error| format!("/lib: {error}"))?;
     let mut loaders = loaders.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_musl = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"ld-musl-"));
+    let is_musl =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"ld-musl-"));
     let loader = loaders.find(is_musl).ok_or("/lib/ld-musl-*: missing")?;
     let output = Command::new(&loader).output().map_err(|error| format!("{}: {error}", loader.display()))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -82,7 +87,7 @@ fn musl_version() -> Result<String, String> {
     version.map(str::to_owned).ok_or_else(|| format!("{}: no version in {text:?}", loader.display()))
 }
 
-fn is_before_1_2_4(version: &str) -> bool {
+fn is_before(version: &str, first: [u32; 3]) -> bool {
     let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
-    [(); 3].map(|()| numbers.next().unwrap_or(0)) < [1, 2, 4]
+    [(); 3].map(|()| numbers.next().unwrap_or(0)) < first
 }

@@ -22,28 +22,32 @@ pub(crate) const ARGUMENT: &str = "--be-the-server";
 /// Where it listens.
 pub(crate) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 5300);
 
-/// What was found out about one program: its name, a text, and whether all is well.
-pub(crate) type Finding = (String, String, bool);
+/// A new namespace has its loopback down.
+const UP: [&str; 5] = ["ip", "link", "set", "lo", "up"];
+
+/// What was found out about a program: which replies it saw, or what went otherwise than predicted.
+pub(crate) type Finding = Result<String, String>;
 
 /// Runs all cases of all programs. The error says why there is no namespace.
-pub(crate) fn compare_all<P: AsRef<str>>(
-    folder: &Path,
-    built: &[(P, Result<Program, String>)],
-) -> Result<Vec<Finding>, String> {
-    let programs = built.iter().filter_map(|(name, program)| Some((name.as_ref(), program.as_ref().ok()?.resolver)));
-    let programs: Vec<_> = programs.map(|(name, resolver)| format!("{name} {resolver}\n")).collect();
-    fs::write(folder.join("programs"), programs.concat()).map_err(|error| error.to_string())?;
+pub(crate) fn compare_all(folder: &Path, programs: &[(&str, Program)]) -> Result<Vec<Finding>, String> {
+    if programs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list: Vec<_> = programs.iter().map(|(name, program)| format!("{name} {}\n", program.resolver)).collect();
+    fs::write(folder.join("programs"), list.concat()).map_err(|error| error.to_string())?;
     let namespace = ["--mount --net", "--map-root-user --mount --net"]
         .into_iter()
-        .find(|flags| unshare(flags).arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success()))
-        .ok_or("unshare --mount --net: not allowed, or missing")?;
+        .find(|flags| unshare(flags).args(UP).stderr(Stdio::null()).status().is_ok_and(|status| status.success()))
+        .ok_or("unshare and ip (util-linux, iproute2): missing, or not allowed to make a namespace")?;
     let me = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = unshare(namespace).arg(me).args([ARGUMENT.as_ref(), folder.as_os_str()]).output();
     let output = output.map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        return Ok(programs.iter().map(|line| fault(line, &output.stderr)).collect());
-    }
-    Ok(worker::findings(&programs, &String::from_utf8_lossy(&output.stdout)))
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let finding = |name| match output.status.success() {
+        true => worker::finding(name, &printed),
+        false => Err(format!("the namespace failed:\n{}", String::from_utf8_lossy(&output.stderr))),
+    };
+    Ok(programs.iter().map(|(name, _)| finding(name)).collect())
 }
 
 fn unshare(flags: &str) -> Command {
@@ -52,14 +56,9 @@ fn unshare(flags: &str) -> Command {
     command
 }
 
-fn fault(line: &str, stderr: &[u8]) -> Finding {
-    let name = line.split(' ').next().unwrap_or_default().to_owned();
-    (name, format!("the namespace failed:\n{}", String::from_utf8_lossy(stderr)), false)
-}
-
 /// In the namespace: serves until every worker has ended.
 pub(crate) fn run(folder: &Path) -> ExitCode {
-    let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().expect("ip of iproute2");
+    let up = Command::new(UP[0]).args(&UP[1..]).status().expect("ip of iproute2");
     assert!(up.success(), "lo is down");
     let mut server = Server::bind(&config()).expect("an address of our own");
     server.feed().apply(picture());
