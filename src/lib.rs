@@ -10,7 +10,8 @@
 //! Data flows from the left into the tables of `records`; a query walks from the right to them and
 //! back. The two meet only there, and only by atomic pointers: one writer publishes, readers load
 //! and never wait. Each module knows only what stands to its left; `config` describes what to do,
-//! `observe` and `admin` look on, and `app` joins them all.
+//! `observe` and `admin` look on, and `app` joins them all. [`search`] knows the clients' side: which
+//! questions a program's resolver makes of a name.
 //!
 //! Invariants: a name that is not known is not said not to exist (NXDOMAIN needs a complete
 //! picture). No reader sees half a Service. The hot path, a UDP question for a cluster name,
@@ -48,6 +49,7 @@ pub mod objects;
 pub mod observe;
 pub mod records;
 pub mod respond;
+pub mod search;
 pub mod sockets;
 
 pub use app::Server;
