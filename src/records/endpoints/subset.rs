@@ -12,6 +12,8 @@ use crate::objects::{self, Address, Endpoint, Names};
 #[derive(Debug)]
 pub struct Subset {
     pub(super) ports: Ports,
+    /// How many more are not ready: of no record, but of interest to whoever asks why.
+    not_ready: u32,
     ready: Ready,
 }
 
@@ -30,10 +32,15 @@ impl Subset {
         let mut addresses = Vec::with_capacity(subset.ready.len());
         addresses.extend(subset.ready.iter().map_while(plain));
         let all_plain = addresses.len() == subset.ready.len();
-        Self { ports, ready: if all_plain { Ready::Plain(addresses.into()) } else { Ready::Any(subset.ready) } }
+        let not_ready = subset.not_ready;
+        Self {
+            ports,
+            not_ready,
+            ready: if all_plain { Ready::Plain(addresses.into()) } else { Ready::Any(subset.ready) },
+        }
     }
 
-    /// Whether it is the subset of this object.
+    /// Whether it is the subset of this object, as far as records are made of it.
     pub fn is(&self, subset: &objects::Subset) -> bool {
         let same_ready = match &self.ready {
             Ready::Plain(addresses) => addresses.iter().copied().map(Some).eq(subset.ready.iter().map(plain)),
@@ -42,12 +49,27 @@ impl Subset {
         same_ready && are_ports(&self.ports, &subset.ports)
     }
 
-    /// How many endpoints there are.
-    pub(super) fn len(&self) -> usize {
+    /// Takes over how many are not ready.
+    pub fn count_not_ready(&mut self, subset: &objects::Subset) {
+        self.not_ready = subset.not_ready;
+    }
+
+    /// How many are not ready.
+    pub fn not_ready(&self) -> usize {
+        self.not_ready as usize
+    }
+
+    /// How many are ready.
+    pub fn len(&self) -> usize {
         match &self.ready {
             Ready::Plain(addresses) => addresses.len(),
             Ready::Any(endpoints) => endpoints.len(),
         }
+    }
+
+    /// Whether none is ready.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Shows every address with the names of its endpoint.
