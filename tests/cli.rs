@@ -4,6 +4,8 @@
 mod check;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/records.rs"]

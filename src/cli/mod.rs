@@ -1,7 +1,11 @@
 //! The command line: arguments in, exit code out.
 
+mod asking;
 mod check;
+mod explain;
+mod lookup;
 mod records;
+mod remote;
 mod serve;
 
 use std::{
@@ -32,6 +36,10 @@ enum Command {
     Serve(serve::Serve),
     /// Print every record of a zone, as a zone file
     Records(records::Records),
+    /// Look a name up as a pod would
+    Lookup(lookup::Lookup),
+    /// Show why a name resolves for a program in a pod, or why not
+    Explain(explain::Explain),
     /// Look for mistakes in a configuration and a snapshot
     Check(check::Check),
     /// Print the commented default configuration
@@ -70,6 +78,8 @@ impl Cli {
         let done = match self.command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
             Command::Serve(serve) => serve.run(),
             Command::Records(records) => records.run(),
+            Command::Lookup(lookup) => lookup.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Check(check) => check.run(),
             Command::Config => print(config::EXAMPLE),
         };
