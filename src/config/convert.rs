@@ -99,7 +99,7 @@ impl Checked {
             let of = |front: String| name(&format!("{front}{zone}"));
             match of(format!("{}.svc.", namespace.get_ref())) {
                 Ok(first) => {
-                    domains = [Ok(first), of("svc.".into()), of(String::new())].into_iter().flatten().collect()
+                    domains = [Ok(first), of("svc.".into()), of(String::new())].into_iter().flatten().collect();
                 }
                 Err(message) => drop(self.problem::<()>(namespace.span(), message)),
             }
