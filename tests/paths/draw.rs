@@ -59,7 +59,11 @@ const FRONTS: [&str; 14] = [
     "eu.prefer._zone.",
     "a.b.c.",
 ];
-const ENDS: [&str; 8] = [
+const ENDS: [&str; 12] = [
+    "svc",
+    "",
+    "shop.svc.cluster.local",
+    "svc.shop.svc.cluster.local",
     "svc.cluster.local",
     "svc.cluster.local",
     "svc.cluster.local",
@@ -96,7 +100,7 @@ impl Drawn {
             static SERVERS: [OnceCell<Server>; OPTIONS] = const { [const { OnceCell::new() }; OPTIONS] };
         }
         SERVERS.with(|servers| {
-            let server = servers[self.options].get_or_init(|| Server::new(options(self.options), false));
+            let server = servers[self.options].get_or_init(|| server(self.options));
             server.apply(Change::Reset(self.cluster.picture()));
             test(server)
         })
