@@ -2,6 +2,8 @@
 
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/env.rs"]
+mod env;
 #[path = "cli/examples.rs"]
 mod examples;
 #[path = "cli/program.rs"]

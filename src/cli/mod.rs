@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out.
 
 mod check;
+mod env;
 mod records;
 mod serve;
 
@@ -34,6 +35,8 @@ enum Command {
     Records(records::Records),
     /// Look for mistakes in a configuration and a snapshot
     Check(check::Check),
+    /// Print the variables that Kubernetes gives to the containers of a namespace
+    Env(env::Env),
     /// Print the commented default configuration
     Config,
 }
@@ -71,6 +74,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(),
             Command::Records(records) => records.run(),
             Command::Check(check) => check.run(),
+            Command::Env(env) => env.run(),
             Command::Config => print(config::EXAMPLE),
         };
         match done {
