@@ -6,6 +6,8 @@ mod check;
 mod env;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/generated.rs"]
+mod generated;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/records.rs"]

@@ -1,7 +1,9 @@
 //! The command line: arguments in, exit code out.
 
 mod check;
+mod completions;
 mod env;
+mod man;
 mod records;
 mod serve;
 
@@ -39,6 +41,13 @@ enum Command {
     Env(env::Env),
     /// Print the commented default configuration
     Config,
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Completions),
+    /// Print the manual page, with every command in it
+    #[command(after_help = "Read it, or keep it:
+  clusterdns man | man -l -
+  clusterdns man > ~/.local/share/man/man1/clusterdns.1")]
+    Man,
 }
 
 const FIRST_STEPS: &str = "\
@@ -76,6 +85,8 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Env(env) => env.run(),
             Command::Config => print(config::EXAMPLE),
+            Command::Completions(completions) => completions.run(),
+            Command::Man => man::run(),
         };
         match done {
             Ok(code) => code,
