@@ -49,9 +49,9 @@ fn played() -> Vec<Run> {
 }
 
 /// Plugins whose runs are kept for later.
-const NOT_YET: [&str; 7] = ["cache", "rewrite", "hosts", "template", "acl", "autopath", "k8s_external"];
+const NOT_YET: [&str; 6] = ["cache", "rewrite", "hosts", "template", "acl", "k8s_external"];
 
 /// How many cases of the played runs are treated in which way: they only change with the data or with the differences.
-const COMPARED: usize = 1123;
-const LEFT_TO_UPSTREAM: usize = 64;
-const DELIBERATE: usize = 6;
+const COMPARED: usize = 1239;
+const LEFT_TO_UPSTREAM: usize = 107;
+const DELIBERATE: usize = 27;

@@ -203,7 +203,7 @@ async fn a_packet_that_breaks_the_answering_gets_servfail_and_the_next_its_answe
             assert!(packet[12] != 0, "as asked");
             reply[..12].copy_from_slice(&packet[..12]);
             (reply[2], reply[11]) = (0x80, *answered as u8);
-            Some(Outcome { rcode: 0, route: None, qtype: 1, dnssec_ok: false, reply_octets: 12 })
+            Some(Outcome { rcode: 0, route: None, qtype: 1, dnssec_ok: false, finished: None, reply_octets: 12 })
         }
     }
 

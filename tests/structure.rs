@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("sockets", &["answers", "respond"]),
     // These look on from beside: nothing on the path of a query knows them.
     ("config", &["objects", "records"]),
-    ("observe", &["objects", "records", "answers", "respond"]),
+    ("observe", &["objects", "records", "answers", "search", "respond"]),
     ("admin", &["objects", "records", "answers", "search", "cache", "forward", "respond", "observe", "config"]),
     ("app", EVERYTHING),
     ("cli", EVERYTHING),

@@ -138,6 +138,7 @@ pub(crate) fn responder(view: Arc<View>) -> Responder {
             zones: vec![(Zone::new(Name::root()), 0)],
         }],
         routes: vec![Route { listener: 0, zone: ".".into(), server: 0 }],
+        ..Plan::default()
     })
 }
 

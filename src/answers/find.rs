@@ -3,18 +3,18 @@
 use std::net::IpAddr;
 
 use super::{
+    chain::{Chain, Hop},
     code, nameserver,
     place::{Front, Place, locate},
     question::QueryName,
     reverse,
     service::{self, SVC},
-    sink::{Addresses, Composed, Data, Mark, Owner, Record, Section, Sink, Soa},
+    sink::{Addresses, Composed, Data, Owner, Record, Section, Sink, Soa},
 };
 use crate::{
     objects::Known,
     records::{
         self,
-        name::{NAME_OCTETS_MAX, Name},
         service::Service,
         view::{Addressed, Complete, Pods, View, mapped},
         zone::Zone,
@@ -52,46 +52,17 @@ pub struct Ask<'a> {
     /// Which address comes first where there are several, as a part of the whole list in 2^32nds.
     pub turn: u32,
     /// What the tables were complete about before the look-up.
-    complete: Complete,
+    pub(super) complete: Complete,
     /// Whose records they are: the question's, or those of the name that a chain has come to.
-    owner: Owner<'a>,
-}
-
-/// Memory for following a chain of CNAMEs. Kept by the caller, so that nothing is cleared between
-/// two questions.
-#[derive(Default)]
-pub struct Chain {
-    here: Hop,
-    next: Hop,
-}
-
-/// A name that a CNAME points at.
-#[derive(Default)]
-pub(super) struct Hop {
-    name: QueryName,
-    /// As the object spells it.
-    target: Spelled,
-}
-
-struct Spelled {
-    octets: [u8; NAME_OCTETS_MAX],
-    length: usize,
-}
-
-impl Default for Spelled {
-    fn default() -> Self {
-        Self { octets: [0; NAME_OCTETS_MAX], length: 1 }
-    }
+    pub(super) owner: Owner<'a>,
 }
 
 /// What a lookup writes to: the sink, and the name to go on with if it comes to a CNAME.
 pub(super) struct Out<'o, S> {
     pub(super) sink: &'o mut S,
-    next: &'o mut Hop,
+    pub(super) next: &'o mut Hop,
 }
 
-/// "At most 11 CNAMEs" (behaviour A4).
-const CHAIN_MAX: usize = 11;
 /// The TTL of `dns-version`, whatever the option says (behaviour A2).
 const VERSION_TTL_SECS: u32 = 28_800;
 /// The version of the schema that is served.
@@ -123,36 +94,8 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// Follows a chain of CNAMEs while it stays in the zone. "If that yields no record of the type,
-    /// the whole answer becomes NODATA."
-    fn chase<S: Sink>(&self, chain: &mut Chain, start: Mark, sink: &mut S) -> Found {
-        if self.qtype == code::CNAME {
-            return Found::Records;
-        }
-        for index in 0..CHAIN_MAX {
-            std::mem::swap(&mut chain.here, &mut chain.next);
-            let Hop { name, target } = &chain.here;
-            if name.zone_start(self.zone.apex.wire(), self.zone.labels).is_none() {
-                return Found::Chase;
-            }
-            let composed = Composed::absolute(&target.octets[..target.length]);
-            let owner = Owner::Target(start.targets + index, &composed);
-            match (Ask { owner, ..*self }).resolve(name, &mut Out { sink, next: &mut chain.next }) {
-                Found::Chase => {}
-                Found::Records => return Found::Records,
-                Found::Unknown => {
-                    sink.rewind(start);
-                    return Found::Unknown;
-                }
-                _ => break,
-            }
-        }
-        sink.rewind(start);
-        Found::NoData
-    }
-
     #[inline]
-    fn resolve<S: Sink>(&self, name: &QueryName, out: &mut Out<'_, S>) -> Found {
+    pub(super) fn resolve<S: Sink>(&self, name: &QueryName, out: &mut Out<'_, S>) -> Found {
         match self.qtype {
             code::SOA => return self.soa(name, out),
             code::NS if name.labels() == self.zone.labels => return nameserver::name_servers(self, out.sink),
@@ -304,7 +247,7 @@ impl<'a> Ask<'a> {
         self.known().services && self.known().namespaces
     }
 
-    fn record<'r>(&self, owner: Owner<'r>, data: Data<'r>) -> Record<'r> {
+    pub(super) fn record<'r>(&self, owner: Owner<'r>, data: Data<'r>) -> Record<'r> {
         Record { owner, ttl_secs: self.view.options.ttl_secs, data }
     }
 
@@ -342,18 +285,6 @@ impl<'a> Ask<'a> {
     /// An address of a name in the answer.
     pub(super) fn push_additional<S: Sink>(&self, owner: Owner<'_>, ip: IpAddr, sink: &mut S) -> bool {
         sink.push(Section::Additional, &self.record(owner, Data::Address(ip)))
-    }
-
-    /// A CNAME, and where to go on from it.
-    pub(super) fn push_cname<S: Sink>(&self, target: &Name, out: &mut Out<'_, S>) -> Found {
-        let wire = target.wire();
-        out.sink.push(Section::Answer, &self.record(self.owner, Data::Cname(Composed::absolute(wire))));
-        out.next.target.octets[..wire.len()].copy_from_slice(wire);
-        out.next.target.length = wire.len();
-        match out.next.name.read(wire) {
-            Some(()) => Found::Chase,
-            None => Found::Failed,
-        }
     }
 
     /// Where a list of so many addresses starts this time.

@@ -7,6 +7,7 @@
 //! A miss is not an answer yet: [`find::Found`] says what the tables know, and `respond` decides
 //! what becomes of it.
 
+pub mod chain;
 pub mod find;
 pub mod nameserver;
 pub mod place;
@@ -16,6 +17,7 @@ pub mod reply;
 pub mod reverse;
 pub mod service;
 pub mod sink;
+pub mod why;
 
 /// Numbers of RFC 1035 and its successors that occur in questions and answers.
 #[allow(missing_docs)]
@@ -34,6 +36,9 @@ pub mod code {
     pub const AXFR: u16 = 252;
 
     pub const CLASS_IN: u16 = 1;
+
+    /// The EDNS option of RFC 8914.
+    pub const EXTENDED_ERROR: u16 = 15;
 
     pub const OPCODE_QUERY: u8 = 0;
     pub const OPCODE_NOTIFY: u8 = 4;

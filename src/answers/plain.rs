@@ -11,7 +11,7 @@ use super::{
     code,
     find::soa,
     question::{AA, CD, HEADER_OCTETS, OPCODE, QR, RD},
-    reply::{whole_a, whole_aaaa, whole_opt, whole_soa},
+    reply::whole::{whole_a, whole_aaaa, whole_opt, whole_soa},
     service::SVC,
 };
 use crate::records::{
@@ -62,6 +62,10 @@ pub fn answer(packet: &[u8], tree: &Tree, view: &View, buffer: &mut [u8]) -> Opt
 
     buffer.get_mut(..end)?.copy_from_slice(&packet[..end]);
     let found = ip.is_ipv4() == (qtype == code::A);
+    // A client with EDNS is told why.
+    if !found && edns.is_some() {
+        return None;
+    }
     let zone_start = end - 4 - tree.0.len() + SVC.len();
     let mut reply = Reply { buffer, length: end };
     match ip {

@@ -5,16 +5,18 @@
 //! When a record does not fit, it and all behind it are left out, and TC says so.
 
 mod names;
+pub(super) mod whole;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::{
     code,
     question::{self, HEADER_OCTETS, Question, Rejection},
     sink::{Addresses, Data, Mark, Owner, Record, Section, Sink, Soa},
+    why::Why,
 };
-use crate::records::name::NAME_OCTETS_MAX;
-use names::pointer;
+use crate::records::name::{NAME_OCTETS_MAX, Name};
+use whole::{FIXED_OCTETS, OPT_OCTETS, SOA_DATA, soa_data, whole_a, whole_aaaa, whole_opt, whole_soa};
 
 /// A reply that is being written.
 pub struct Reply<'o> {
@@ -27,7 +29,7 @@ pub struct Reply<'o> {
     flags: u16,
     /// Of answer, authority and additional.
     counts: [u16; 3],
-    /// Where the apex of the question's zone starts in the packet.
+    /// Where the apex of the records' zone starts in the packet. 0 while it does not stand there.
     zone_start: usize,
     question_end: usize,
     targets: &'o mut Targets,
@@ -36,11 +38,16 @@ pub struct Reply<'o> {
 
 /// Where the names start that records point at. Kept by the caller, so that nothing is cleared
 /// between two replies.
-pub struct Targets([u16; TARGETS_KEPT]);
+pub struct Targets {
+    starts: [u16; TARGETS_KEPT],
+    /// The apex of a zone that the question's name is not in.
+    apex: [u8; NAME_OCTETS_MAX],
+    apex_octets: usize,
+}
 
 impl Default for Targets {
     fn default() -> Self {
-        Self([0; TARGETS_KEPT])
+        Self { starts: [0; _], apex: [0; _], apex_octets: 0 }
     }
 }
 
@@ -49,8 +56,8 @@ impl Default for Targets {
 const TARGETS_KEPT: usize = 64;
 /// Pointers reach so far (RFC 1035 section 4.1.4).
 const POINTER_MAX: usize = 0x3fff;
-/// The fixed part of an OPT record.
-const OPT_OCTETS: usize = 11;
+/// An Extended DNS Error without its text (RFC 8914 section 2).
+const EXTENDED_ERROR_OCTETS: usize = 6;
 
 impl<'o> Reply<'o> {
     /// Starts the reply to a question: the header to come, and the question as it was sent.
@@ -81,9 +88,9 @@ impl<'o> Reply<'o> {
 
     /// Finishes the reply and says how long it is.
     #[inline]
-    pub fn finish(&mut self, question: &Question<'_>, flags: u16, rcode: u16) -> usize {
+    pub fn finish(&mut self, question: &Question<'_>, flags: u16, rcode: u16, why: Option<Why>) -> usize {
         if let Some(edns) = question.edns {
-            self.push_opt(edns.size_octets, edns.dnssec_ok, rcode, edns.options);
+            self.push_opt(edns.size_octets, edns.dnssec_ok, rcode, edns.options, why);
         }
         self.write_header(question.id, self.flags | flags | rcode & 15, 1)
     }
@@ -91,7 +98,7 @@ impl<'o> Reply<'o> {
     /// "EDNS version other than 0: BADVERS, OPT version 0 size 0, empty sections" (behaviour B3).
     pub fn finish_bad_version(&mut self, question: &Question<'_>) -> usize {
         self.length = HEADER_OCTETS;
-        self.push_opt(0, false, code::BADVERS, &[]);
+        self.push_opt(0, false, code::BADVERS, &[], None);
         self.write_header(question.id, self.flags, 0)
     }
 
@@ -104,13 +111,21 @@ impl<'o> Reply<'o> {
         self.length
     }
 
-    fn push_opt(&mut self, size_octets: u16, dnssec_ok: bool, rcode: u16, options: &[u8]) {
+    fn push_opt(&mut self, size_octets: u16, dnssec_ok: bool, rcode: u16, options: &[u8], why: Option<Why>) {
         let start = self.length;
+        // Its room is what records have left: a reply is never cut for it.
+        let fits = |why: &Why| start + EXTENDED_ERROR_OCTETS + why.phrase().len() <= self.limit;
+        let why = why.filter(fits);
         self.put(&whole_opt(size_octets, dnssec_ok, rcode));
         for (number, data) in question::Options(options).flatten().filter(|(number, _)| is_echoed(*number)) {
             self.put(&number.to_be_bytes());
             self.put(&(data.len() as u16).to_be_bytes());
             self.put(data);
+        }
+        if let Some(why) = why {
+            let octets = EXTENDED_ERROR_OCTETS - 4 + why.phrase().len();
+            self.put([code::EXTENDED_ERROR, octets as u16, why.code()].map(u16::to_be_bytes).as_flattened());
+            self.put(why.phrase().as_bytes());
         }
         let data_octets = (self.length - start - OPT_OCTETS) as u16;
         self.buffer[start + OPT_OCTETS - 2..start + OPT_OCTETS].copy_from_slice(&data_octets.to_be_bytes());
@@ -146,6 +161,15 @@ impl<'o> Reply<'o> {
             self.limit = 0;
         }
         fitting == count
+    }
+
+    /// Forgets what was written behind `length`.
+    fn cut(&mut self, length: usize, targets: usize) {
+        self.length = length;
+        self.target_count = targets;
+        if self.zone_start >= length {
+            self.zone_start = 0;
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -203,6 +227,7 @@ impl<'o> Reply<'o> {
     fn octets_max(&self, record: &Record<'_>) -> Option<usize> {
         let owner = match &record.owner {
             Owner::Target(index, name) if self.target(*index).is_none() => self.name_octets(name),
+            Owner::Zone if self.zone_start == 0 => self.targets.apex_octets,
             _ => 2,
         };
         let (name, rest) = match &record.data {
@@ -243,8 +268,7 @@ impl Sink for Reply<'_> {
         let targets = self.target_count;
         self.write(record);
         if self.length > self.limit {
-            self.length = start;
-            self.target_count = targets;
+            self.cut(start, targets);
             self.limit = 0;
             return false;
         }
@@ -255,6 +279,13 @@ impl Sink for Reply<'_> {
     #[inline]
     fn set_zone(&mut self, start_in_name: usize) {
         self.zone_start = HEADER_OCTETS + start_in_name;
+    }
+
+    fn set_far_zone(&mut self, apex: &Name) {
+        let wire = apex.wire();
+        self.zone_start = 0;
+        self.targets.apex[..wire.len()].copy_from_slice(wire);
+        self.targets.apex_octets = wire.len();
     }
 
     #[inline]
@@ -268,7 +299,10 @@ impl Sink for Reply<'_> {
 
     #[inline]
     fn push_negative(&mut self, soa: Soa) -> bool {
-        self.push_whole(Section::Authority, &whole_soa(self.zone_start, soa))
+        match self.zone_start {
+            0 => self.push(Section::Authority, &soa.record()),
+            start => self.push_whole(Section::Authority, &whole_soa(start, soa)),
+        }
     }
 
     #[inline]
@@ -277,73 +311,14 @@ impl Sink for Reply<'_> {
     }
 
     fn rewind(&mut self, mark: Mark) {
-        self.length = mark.length;
+        self.cut(mark.length, mark.targets);
         self.counts = [mark.answers, 0, 0];
-        self.target_count = mark.targets;
         self.limit = self.limit_octets;
     }
 
     fn targets(&self) -> usize {
         self.target_count
     }
-}
-
-/// An A record with a pointer to its owner.
-#[inline]
-pub(super) fn whole_a(owner: usize, ip: Ipv4Addr, ttl_secs: u32) -> [u8; 16] {
-    let ([high, low], [a, b, c, d], [e, f, g, h]) = (pointer(owner), ttl_secs.to_be_bytes(), ip.octets());
-    [high, low, 0, code::A as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 4, e, f, g, h]
-}
-
-/// An AAAA record whose owner is the question.
-#[inline]
-pub(super) fn whole_aaaa(ip: Ipv6Addr, ttl_secs: u32) -> [u8; 28] {
-    let [a, b, c, d] = ttl_secs.to_be_bytes();
-    let mut whole = [0; 28];
-    let front = [0xc0, HEADER_OCTETS as u8, 0, code::AAAA as u8, 0, code::CLASS_IN as u8, a, b, c, d, 0, 16];
-    whole[..12].copy_from_slice(&front);
-    whole[12..].copy_from_slice(&ip.octets());
-    whole
-}
-
-/// A SOA record with pointers to its owner, the apex that starts at `zone_start` in the packet.
-#[inline]
-pub(super) fn whole_soa(zone_start: usize, soa: Soa) -> [u8; SOA_OCTETS] {
-    let ([high, low], [a, b, c, d]) = (pointer(zone_start), soa.ttl_secs.to_be_bytes());
-    let mut whole = [0; SOA_OCTETS];
-    whole[..SOA_OCTETS - SOA_DATA.len()].copy_from_slice(&[
-        high,
-        low,
-        0,
-        code::SOA as u8,
-        0,
-        code::CLASS_IN as u8,
-        a,
-        b,
-        c,
-        d,
-        0,
-        SOA_DATA.len() as u8,
-    ]);
-    whole[SOA_OCTETS - SOA_DATA.len()..].copy_from_slice(&soa_data(zone_start, soa.serial, soa.minimum_secs));
-    whole
-}
-
-#[inline]
-fn soa_data(zone_start: usize, serial: u32, minimum_secs: u32) -> [u8; SOA_DATA.len()] {
-    let [high, low] = pointer(zone_start);
-    let mut data = *SOA_DATA;
-    [data[7], data[8], data[20], data[21]] = [high, low, high, low];
-    let numbers = [serial, SOA_REFRESH_SECS, SOA_RETRY_SECS, SOA_EXPIRE_SECS, minimum_secs].map(u32::to_be_bytes);
-    data[22..].copy_from_slice(numbers.as_flattened());
-    data
-}
-
-/// An OPT record without options.
-#[inline]
-pub(super) fn whole_opt(size_octets: u16, dnssec_ok: bool, rcode: u16) -> [u8; OPT_OCTETS] {
-    let ([high, low], flags) = (size_octets.to_be_bytes(), u8::from(dnssec_ok) << 7);
-    [0, 0, code::OPT as u8, high, low, (rcode >> 4) as u8, 0, flags, 0, 0, 0]
 }
 
 /// Writes the bare header of a packet that is turned away.
@@ -364,11 +339,6 @@ fn echoed_octets(options: &[u8]) -> usize {
     echoed.map(|(_, data)| 4 + data.len()).sum()
 }
 
-const FIXED_OCTETS: usize = 10;
-/// A SOA record with pointers for names.
-const SOA_OCTETS: usize = 2 + FIXED_OCTETS + SOA_DATA.len();
-/// `ns.dns` and `hostmaster` with a pointer each, and five numbers.
-const SOA_DATA: &[u8; 42] = b"\x02ns\x03dns\0\0\x0ahostmaster\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// The numbers of every SOA (behaviour A2).
 pub const SOA_REFRESH_SECS: u32 = 7200;
 /// See [`SOA_REFRESH_SECS`].

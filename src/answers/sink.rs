@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::code;
+use crate::records::name::Name;
 
 /// A section of a message (RFC 1035 section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +111,10 @@ pub trait Sink {
     /// Says where the question's zone starts in its name, in octets. Comes before any record.
     fn set_zone(&mut self, start_in_name: usize);
 
+    /// Says that records are of a zone that the question's name is not in: of this apex. Comes
+    /// before any record.
+    fn set_far_zone(&mut self, apex: &Name);
+
     /// Takes a record. Says whether it may go on: false once a record did not fit.
     fn push(&mut self, section: Section, record: &Record<'_>) -> bool;
 
@@ -135,6 +140,33 @@ pub trait Sink {
 
     /// How many records point at a name so far: the index of the next.
     fn targets(&self) -> usize;
+}
+
+/// Nobody looks at the records: only what was found counts.
+pub struct Nobody;
+
+impl Sink for Nobody {
+    fn set_zone(&mut self, _start_in_name: usize) {}
+
+    fn set_far_zone(&mut self, _apex: &Name) {}
+
+    fn push(&mut self, _section: Section, _record: &Record<'_>) -> bool {
+        true
+    }
+
+    fn push_addresses(&mut self, _addresses: Addresses<'_>, _ttl_secs: u32) -> bool {
+        true
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { length: 0, answers: 0, targets: 0 }
+    }
+
+    fn rewind(&mut self, _mark: Mark) {}
+
+    fn targets(&self) -> usize {
+        0
+    }
 }
 
 /// Addresses of one family.

@@ -4,20 +4,35 @@ use std::{
     cmp::Reverse,
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::Arc,
 };
 
 use crate::{
     answers::code,
-    config::{Config, Server},
-    records::view::{View, ViewOptions},
+    config::{self, Config, Server},
+    records::{
+        name::Name,
+        service::wire_label,
+        view::{View, ViewOptions},
+    },
     respond::plan::{self, Listener, Plan, Route, Transfer},
+    search::{
+        ResolvConf, Resolver,
+        finish::{Completion, SearchList},
+    },
 };
 
 /// Compiles a configuration. `interfaces` are the addresses of this host, for NS records.
 pub(super) fn plan(config: &Config, interfaces: &[IpAddr]) -> Plan {
     let mut plan = Plan {
         servers: config.servers.iter().map(|server| self::server(server, interfaces)).collect(),
+        tells_why: config.extended_errors,
+        search: config
+            .search
+            .as_ref()
+            .map(|search| SearchList { domains: search.domains.clone(), ndots: search.ndots }),
+        completion: config.completion.as_ref().map(completion),
         ..Plan::default()
     };
     for address in listen_addresses(config) {
@@ -49,6 +64,29 @@ fn server(server: &Server, interfaces: &[IpAddr]) -> plan::Server {
         transfer: (!server.transfer_to.is_empty()).then(|| Transfer { to: server.transfer_to.clone() }),
         rotate: server.rotate,
     }
+}
+
+fn completion(completion: &config::Completion) -> Completion {
+    let namespaces = completion.except_namespaces.iter().map(|namespace| wire_label(namespace).into());
+    let node_domains = match &completion.resolv_conf {
+        Some(path) if completion.node_domains.is_empty() => search_list(path),
+        _ => completion.node_domains.clone(),
+    };
+    Completion {
+        except_namespaces: namespaces.collect(),
+        top_level_namespaces: completion.top_level_namespaces,
+        node_domains,
+    }
+}
+
+/// The search list of a resolv.conf.
+fn search_list(path: &Path) -> Vec<Name> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
+        tracing::warn!(%error, "{}: names are completed without the domains of the node", path.display());
+        String::new()
+    });
+    let domains = ResolvConf::parse(&text).settings(Resolver::Glibc).search;
+    domains.iter().filter_map(|domain| Name::parse(domain).ok()).map(|name| name.to_lower()).collect()
 }
 
 /// Under which addresses the server is found: those that it listens on, or all of the host where it

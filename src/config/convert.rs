@@ -11,7 +11,7 @@ use ipnet::{IpNet, Ipv4Net};
 use toml::Spanned;
 
 use super::{
-    Config, Server, Snapshot, Tcp, Udp,
+    Completion, Config, Search, Server, Snapshot, Tcp, Udp,
     error::Problem,
     file::{self, CidrOrFalse},
 };
@@ -21,6 +21,7 @@ use crate::records::{name::Name, selector::Selector, view::ViewOptions, zone::Zo
 pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
     let mut checked = Checked::default();
     let servers = file.server.unwrap_or_else(|| vec![file::Server::default()]);
+    let servers: Vec<_> = servers.into_iter().map(|server| checked.server(server)).collect();
     let config = Config {
         snapshot: checked.snapshot(file.snapshot),
         udp: Udp {
@@ -32,8 +33,13 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
             Some(listen) => checked.each(listen, address),
             None => vec![DEFAULT_ADMIN.parse().expect("an address")],
         },
-        servers: servers.into_iter().map(|server| checked.server(server)).collect(),
+        extended_errors: file.replies.extended_errors,
+        search: file.search.map(|search| checked.search(search, cluster_zone(&servers))),
+        completion: checked.completion(file.completion),
+        servers,
     };
+    // In the order of the file.
+    checked.problems.sort_by_key(|problem| problem.span.start);
     if checked.problems.is_empty() { Ok(config) } else { Err(checked.problems) }
 }
 
@@ -42,6 +48,9 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:5300";
 const DEFAULT_SERVICE_CIDR: &str = "10.96.0.0/12";
 const DEFAULT_ZONES: [&str; 3] = ["cluster.local", "in-addr.arpa", "ip6.arpa"];
 const DEFAULT_TTL_SECS: u32 = 5;
+const DEFAULT_RESOLV_CONF: &str = "/etc/resolv.conf";
+/// What the kubelet gives Pods.
+const DEFAULT_NDOTS: u8 = 5;
 const YEAR_SECS: u64 = 31_536_000;
 
 /// Values on their way, and what is wrong with some.
@@ -80,6 +89,34 @@ impl Checked {
                 .filter(|&secs| secs > 0)
                 .map(Duration::from_secs),
         }
+    }
+
+    /// A Pod of the namespace has its first three domains; the others come behind them.
+    fn search(&mut self, search: file::Search, cluster_zone: Option<Name>) -> Search {
+        let mut domains = Vec::new();
+        if let Some(namespace) = search.namespace.filter(|namespace| !namespace.get_ref().is_empty()) {
+            let zone = cluster_zone.unwrap_or_else(Name::root).to_string();
+            let of = |front: String| name(&format!("{front}{zone}"));
+            match of(format!("{}.svc.", namespace.get_ref())) {
+                Ok(first) => {
+                    domains = [Ok(first), of("svc.".into()), of(String::new())].into_iter().flatten().collect()
+                }
+                Err(message) => drop(self.problem::<()>(namespace.span(), message)),
+            }
+        }
+        domains.extend(self.each(search.domains, name));
+        Search { domains, ndots: self.within(search.ndots, DEFAULT_NDOTS, 1..=15) }
+    }
+
+    fn completion(&mut self, completion: file::Completion) -> Option<Completion> {
+        let enabled = completion.enabled;
+        let node_domains = self.each(completion.node_domains, name);
+        let except_namespaces = self.each(completion.except_namespaces, namespace);
+        let top_level_namespaces = completion.top_level_namespaces;
+        let resolv_conf = completion.resolv_conf.unwrap_or_else(|| DEFAULT_RESOLV_CONF.into());
+        let resolv_conf = (!resolv_conf.is_empty()).then(|| resolv_conf.into());
+        let completion = Completion { except_namespaces, top_level_namespaces, node_domains, resolv_conf };
+        enabled.then_some(completion)
     }
 
     fn server(&mut self, server: file::Server) -> Server {
@@ -216,6 +253,19 @@ fn zone(text: &str) -> Result<Vec<Zone>, String> {
 
 fn name(text: &str) -> Result<Name, String> {
     Name::parse(text).map(|name| name.to_lower()).map_err(|error| format!("\"{text}\" is no name: {error}"))
+}
+
+/// The first zone of names that is served.
+fn cluster_zone(servers: &[Server]) -> Option<Name> {
+    let mut zones = servers.iter().filter_map(|server| server.kubernetes.as_ref()).flat_map(|options| &options.zones);
+    zones.find(|zone| !zone.reverse).map(|zone| zone.apex.clone())
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    match Name::parse(text) {
+        Ok(name) if name.labels().count() == 1 => Ok(text.to_ascii_lowercase()),
+        _ => Err(format!("\"{text}\" is no namespace")),
+    }
 }
 
 /// A CIDR, or one address.

@@ -16,6 +16,9 @@ pub(super) struct File {
     pub(super) udp: Udp,
     pub(super) tcp: Tcp,
     pub(super) admin: Admin,
+    pub(super) replies: Replies,
+    pub(super) search: Option<Search>,
+    pub(super) completion: Completion,
     pub(super) server: Option<Vec<Server>>,
 }
 
@@ -60,6 +63,30 @@ pub(super) struct Admin {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct Replies {
+    pub(super) extended_errors: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Search {
+    pub(super) namespace: Option<Spanned<String>>,
+    pub(super) domains: Vec<Spanned<String>>,
+    pub(super) ndots: Option<Spanned<u8>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Completion {
+    pub(super) enabled: bool,
+    pub(super) except_namespaces: Vec<Spanned<String>>,
+    pub(super) top_level_namespaces: bool,
+    pub(super) node_domains: Vec<Spanned<String>>,
+    pub(super) resolv_conf: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Server {
     pub(super) listen: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) zones: Option<Spanned<Vec<Spanned<String>>>>,
@@ -89,6 +116,12 @@ pub(super) struct Kubernetes {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Transfer {
     pub(super) to: Vec<Spanned<String>>,
+}
+
+impl Default for Replies {
+    fn default() -> Self {
+        Self { extended_errors: true }
+    }
 }
 
 impl Default for Server {

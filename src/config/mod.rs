@@ -17,7 +17,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::{
     objects::Needs,
-    records::{view::ViewOptions, zone::Zone},
+    records::{name::Name, view::ViewOptions, zone::Zone},
 };
 use error::ConfigError;
 
@@ -35,6 +35,12 @@ pub struct Config {
     pub tcp: Tcp,
     /// Where metrics, health and readiness are served.
     pub admin_listen: Vec<SocketAddr>,
+    /// Replies without records say why to clients with EDNS (RFC 8914).
+    pub extended_errors: bool,
+    /// The search list of clients that have none.
+    pub search: Option<Search>,
+    /// How names are completed that a search list has begun.
+    pub completion: Option<Completion>,
     /// At least one.
     pub servers: Vec<Server>,
 }
@@ -85,6 +91,28 @@ pub struct Tcp {
     pub queries_per_connection: Option<usize>,
     /// Then a connection is closed.
     pub connection_age: Option<Duration>,
+}
+
+/// `[search]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// In their order.
+    pub domains: Vec<Name>,
+    /// Names with fewer dots are looked for in the domains.
+    pub ndots: u8,
+}
+
+/// `[completion]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Where it is off.
+    pub except_namespaces: Vec<String>,
+    /// Whether namespaces called like a top-level domain count.
+    pub top_level_namespaces: bool,
+    /// What stands behind the cluster's domains in search lists.
+    pub node_domains: Vec<Name>,
+    /// Which file says so where they are empty.
+    pub resolv_conf: Option<PathBuf>,
 }
 
 /// `[[server]]`
@@ -161,7 +189,10 @@ mod tests {
 
     #[test]
     fn the_example_is_the_default() {
-        assert_eq!(Config::parse("", "empty"), Config::parse(EXAMPLE, "example"));
+        // Only who names no file at all is taken for somebody without a search list.
+        let search = Config::parse("[search]\nnamespace = \"default\"", "search");
+        assert_eq!(search, Config::parse(EXAMPLE, "example"));
+        assert_eq!(Config::parse("", "empty").unwrap(), Config { search: None, ..Config::default() });
         assert_eq!(Config::default().servers[0].listen, ["127.0.0.1:5300".parse().unwrap()]);
     }
 
@@ -216,13 +247,13 @@ mod tests {
         assert_eq!(
             places,
             [
-                "c.toml:11:16:",
                 "c.toml:2:11:",
                 "c.toml:3:10:",
                 "c.toml:5:12:",
                 "c.toml:6:10:",
                 "c.toml:7:16:",
-                "c.toml:9:7:"
+                "c.toml:9:7:",
+                "c.toml:11:16:"
             ]
         );
     }

@@ -15,6 +15,7 @@ use std::{
 use crate::{
     answers::question::HEADER_OCTETS,
     respond::{Asked, Outcome, Transport},
+    search::finish::Finished,
 };
 
 /// The cells of one thread. Only one thread may record into them at a time.
@@ -48,6 +49,8 @@ pub struct RouteCells {
     pub responses: [Cell; RCODES],
     /// With DNSSEC OK.
     pub dnssec_ok: Cell,
+    /// Names that were not finished, by what became of them.
+    pub finished: [Cell; Finished::ALL.len()],
     /// By transport, in octets.
     pub request_sizes: [Histogram<SIZE_BUCKETS>; 2],
     /// By transport, in octets.
@@ -101,6 +104,9 @@ impl Cells {
         if outcome.dnssec_ok {
             cells.dnssec_ok.add(1);
         }
+        if let Some(finished) = outcome.finished {
+            cells.finished[finished as usize].add(1);
+        }
     }
 
     /// Says how long questions of one route took: those of a batch share the time of the batch.
@@ -139,6 +145,7 @@ impl RouteCells {
         absorb(self.requests.as_flattened().as_flattened(), other.requests.as_flattened().as_flattened());
         absorb(&self.responses, &other.responses);
         self.dnssec_ok.add(other.dnssec_ok.get());
+        absorb(&self.finished, &other.finished);
         for transport in 0..2 {
             self.request_sizes[transport].absorb(&other.request_sizes[transport]);
             self.response_sizes[transport].absorb(&other.response_sizes[transport]);

@@ -16,6 +16,7 @@ use super::{
     metrics::{DROPPED, Labels, Served, Totals},
     tables::{self, Table},
 };
+use crate::search::finish::Finished;
 
 /// Every family that has a series.
 pub(super) fn of(totals: &Totals, served: &Served) -> Vec<MetricFamily> {
@@ -27,7 +28,7 @@ pub(super) fn of(totals: &Totals, served: &Served) -> Vec<MetricFamily> {
     families
 }
 
-fn requests(totals: &Totals) -> [MetricFamily; 6] {
+fn requests(totals: &Totals) -> [MetricFamily; 7] {
     let mut requests =
         Family::counter("coredns_dns_requests_total", "Counter of DNS requests made per zone, protocol and family.");
     let mut durations = Family::histogram(
@@ -43,6 +44,10 @@ fn requests(totals: &Totals) -> [MetricFamily; 6] {
     let mut dnssec_ok =
         Family::counter("coredns_dns_do_requests_total", "Counter of DNS requests with DO bit set per zone.");
     let mut responses = Family::counter("coredns_dns_responses_total", "Counter of response status codes.");
+    let mut finished = Family::counter(
+        "clusterdns_search_total",
+        "Names that were looked for along a search list by the server, by what became of them.",
+    );
 
     for (labels, cells) in &totals.routes {
         let route = [("server", &*labels.server), ("view", ""), ("zone", &*labels.zone)];
@@ -61,8 +66,11 @@ fn requests(totals: &Totals) -> [MetricFamily; 6] {
             let answers = [("plugin", plugin(labels)), ("rcode", RCODE_NAMES[rcode])];
             responses.count(&[&route[..], &answers].concat(), cell);
         }
+        for (result, cell) in Finished::ALL.into_iter().zip(&cells.finished) {
+            finished.count(&[&route[..], &[("result", result.name())]].concat(), cell);
+        }
     }
-    [requests, durations, request_sizes, response_sizes, dnssec_ok, responses].map(Family::finish)
+    [requests, durations, request_sizes, response_sizes, dnssec_ok, responses, finished].map(Family::finish)
 }
 
 /// Every cell of requests with its labels `proto`, `family` and `type`.

@@ -87,6 +87,8 @@ fn example() -> Responder {
             zones: vec![(Zone::parse(".").expect("the root").remove(0), 0)],
         }],
         routes: vec![Route { listener: 0, zone: ".".into(), server: 0 }],
+        tells_why: true,
+        ..Plan::default()
     })
 }
 

@@ -29,6 +29,7 @@ use crate::answers::{
     code,
     question::{self, HEADER_OCTETS, Options, Packet, Question, TC},
     reply,
+    why::Why,
 };
 
 /// Answers hickory's requests. Cheap to clone.
@@ -112,7 +113,10 @@ impl Handler {
         metadata.authoritative = ending.authoritative;
         metadata.truncation = sections.truncated;
         metadata.response_code = response_code(ending.rcode);
-        let edns = question.edns.map(|edns| if ending.rcode == code::BADVERS { no_size() } else { echo(&edns) });
+        let edns = question.edns.map(|edns| match ending.rcode {
+            code::BADVERS => no_size(),
+            _ => echo(&edns, ending.why),
+        });
         Answer { metadata, edns, sections, ending }
     }
 
@@ -121,17 +125,19 @@ impl Handler {
         let transport = if request.protocol() == Protocol::Udp { Transport::Udp } else { Transport::Tcp };
         let asked = Asked { client: request.src(), transport, listener: self.listener };
         let mut sections = Sections::new(question.name);
-        let ending = self.responder.settle(question, &asked, finding, &mut sections);
+        let mut ending = self.responder.settle(question, &asked, finding, &mut sections);
         if let Some(route) = ending.route.filter(|_| ending.transfer) {
             sections.answer = self.responder.transfer(route, finding);
         } else if transport == Transport::Udp {
             // hickory cuts replies in a way of its own: what ours keeps is what is sent.
             let mut reply = vec![0; REPLY_OCTETS_MAX];
-            self.responder.answer(request.as_slice(), &asked, &mut Memory::default(), &mut reply);
+            let outcome = self.responder.answer(request.as_slice(), &asked, &mut Memory::default(), &mut reply);
+            reply.truncate(outcome.map_or(HEADER_OCTETS, |outcome| outcome.reply_octets));
             let word = |at: usize| u16::from_be_bytes([reply[at], reply[at + 1]]);
             let opt = u16::from(question.edns.is_some());
             sections.keep([word(6), word(8), word(10).saturating_sub(opt)].map(usize::from));
             sections.truncated = word(2) & TC != 0;
+            ending.why = ending.why.filter(|why| reply.ends_with(why.phrase().as_bytes()));
         }
         (ending, sections)
     }
@@ -140,7 +146,7 @@ impl Handler {
 impl Answer {
     fn without_records(mut metadata: Metadata, rcode: u16) -> Self {
         metadata.response_code = response_code(rcode);
-        let ending = Ending { rcode, authoritative: false, route: None, transfer: false };
+        let ending = Ending::plain(rcode, None);
         Self { metadata, edns: None, sections: Sections::new(&[0]), ending }
     }
 }
@@ -240,12 +246,16 @@ fn echoed(options: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     Options(options).flatten().filter(|(number, _)| reply::is_echoed(*number))
 }
 
-/// "OPT echoed: size, DO and some options" (behaviour B3).
-fn echo(edns: &question::Edns<'_>) -> Edns {
+/// "OPT echoed: size, DO and some options" (behaviour B3), and why there are no records.
+fn echo(edns: &question::Edns<'_>, why: Option<Why>) -> Edns {
     let mut echo = Edns::new();
     echo.set_max_payload(edns.size_octets).set_dnssec_ok(edns.dnssec_ok);
     for (number, data) in echoed(edns.options) {
         echo.options_mut().insert(EdnsOption::Unknown(number, data.to_vec()));
+    }
+    if let Some(why) = why {
+        let data = [&why.code().to_be_bytes(), why.phrase().as_bytes()].concat();
+        echo.options_mut().insert(EdnsOption::Unknown(code::EXTENDED_ERROR, data));
     }
     echo
 }

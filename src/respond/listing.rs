@@ -14,8 +14,9 @@ use hickory_proto::{
 use super::messages::{self, Sections};
 use crate::{
     answers::{
+        chain::Chain,
         code,
-        find::{Ask, Chain, Found},
+        find::{Ask, Found},
         question::QueryName,
         sink::Sink,
     },

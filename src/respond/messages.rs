@@ -10,7 +10,7 @@ use crate::{
         reply::{SOA_EXPIRE_SECS, SOA_REFRESH_SECS, SOA_RETRY_SECS},
         sink::{self, Composed, Data, End, Mark, Owner, Section, Sink},
     },
-    records::name::Labels,
+    records::{self, name::Labels},
 };
 
 /// The sections of a reply.
@@ -25,8 +25,8 @@ pub struct Sections {
     pub truncated: bool,
     /// As the client spelled it.
     question: Name,
-    /// How many labels of the question stand in front of its zone.
-    zone_start: usize,
+    /// The apex of the records' zone, as the client spelled it where its question is in the zone.
+    zone: Name,
     /// None for a name that no message can hold.
     targets: Vec<Option<Name>>,
 }
@@ -40,7 +40,7 @@ impl Sections {
             additional: Vec::new(),
             truncated: false,
             question: name(question),
-            zone_start: 0,
+            zone: Name::root(),
             targets: Vec::new(),
         }
     }
@@ -55,7 +55,7 @@ impl Sections {
     fn compose(&self, composed: &Composed<'_>) -> Option<Name> {
         let labels = composed.labels.iter().flat_map(|labels| Labels(labels));
         let end: Vec<&[u8]> = match composed.end {
-            End::Zone => self.question.iter().skip(self.zone_start).collect(),
+            End::Zone => self.zone.iter().collect(),
             End::Name(wire) => Labels(wire).collect(),
         };
         Name::from_labels(labels.chain(end)).ok()
@@ -97,15 +97,16 @@ impl Sections {
 impl Sink for Sections {
     fn set_zone(&mut self, start_in_name: usize) {
         let mut at = 0;
-        self.zone_start = self
-            .question
-            .iter()
-            .take_while(|label| {
-                let before = at < start_in_name;
-                at += 1 + label.len();
-                before
-            })
-            .count();
+        let in_front = self.question.iter().take_while(|label| {
+            let before = at < start_in_name;
+            at += 1 + label.len();
+            before
+        });
+        self.zone = self.question.trim_to(self.question.iter().count() - in_front.count());
+    }
+
+    fn set_far_zone(&mut self, apex: &records::name::Name) {
+        self.zone = name(apex.wire());
     }
 
     fn push(&mut self, section: Section, record: &sink::Record<'_>) -> bool {

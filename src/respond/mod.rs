@@ -10,6 +10,7 @@
 //! ([`general`]) walks the same `Responder::settle` with hickory's messages: transfers, and
 //! programs that mount us in a hickory server. Other messages over TCP are written as for UDP.
 
+mod finish;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod general;
@@ -22,14 +23,17 @@ use std::net::SocketAddr;
 
 use crate::{
     answers::{
+        chain::Chain,
         code,
-        find::{Ask, Chain, Found, soa},
+        find::{Ask, Found, soa},
         plain::{self, Plain},
         question::{self, AA, Packet, QueryName, Question},
         reply::{self, Reply, Targets},
         sink::Sink,
+        why::Why,
     },
     records::view::View,
+    search::finish::Finished,
 };
 use plan::{Plan, Server, ShortCut};
 
@@ -71,6 +75,8 @@ pub struct Outcome {
     pub qtype: u16,
     /// DNSSEC OK.
     pub dnssec_ok: bool,
+    /// What became of a name that was not finished.
+    pub finished: Option<Finished>,
     /// Octets of the reply.
     pub reply_octets: usize,
 }
@@ -98,6 +104,10 @@ pub(crate) struct Ending {
     pub(crate) route: Option<usize>,
     /// The whole zone is to be sent. Only a stream comes to this.
     pub(crate) transfer: bool,
+    /// Why there are no records, for a client that can be told.
+    pub(crate) why: Option<Why>,
+    /// What became of a name that was not finished.
+    pub(crate) finished: Option<Finished>,
 }
 
 /// The golden section of a whole turn: multiples of it are spread evenly, and so is every second or
@@ -142,7 +152,7 @@ impl Responder {
     fn plain(&self, packet: &[u8], listener: usize, buffer: &mut [u8]) -> Option<Outcome> {
         let ShortCut { tree, view, route } = self.short_cuts[listener].as_ref()?;
         let Plain { qtype, dnssec_ok, reply_octets } = plain::answer(packet, tree, view, buffer)?;
-        Some(Outcome { rcode: code::NOERROR, route: Some(*route), qtype, dnssec_ok, reply_octets })
+        Some(Outcome { rcode: code::NOERROR, route: Some(*route), qtype, dnssec_ok, finished: None, reply_octets })
     }
 
     /// Writes the reply to a question, of at most `limit_octets`.
@@ -159,7 +169,7 @@ impl Responder {
         let ending = self.settle(question, asked, &mut memory.finding, &mut reply);
         let reply_octets = match ending.rcode {
             code::BADVERS => reply.finish_bad_version(question),
-            rcode => reply.finish(question, if ending.authoritative { AA } else { 0 }, rcode),
+            rcode => reply.finish(question, if ending.authoritative { AA } else { 0 }, rcode, ending.why),
         };
         (ending, reply_octets)
     }
@@ -174,60 +184,71 @@ impl Responder {
         sink: &mut S,
     ) -> Ending {
         let listener = &self.plan.listeners[asked.listener];
-        let plain = |rcode, route| Ending { rcode, authoritative: false, route, transfer: false };
+        let tells = question.edns.is_some() && self.plan.tells_why;
+        let refused = |route, why: Why| Ending { why: tells.then_some(why), ..Ending::plain(code::REFUSED, route) };
         if question.qclass != code::CLASS_IN && !listener.any_class {
-            return plain(code::REFUSED, None);
+            return Ending::plain(code::REFUSED, None);
         }
         if question.edns.is_some_and(|edns| edns.version != 0) {
-            return plain(code::BADVERS, None);
+            return Ending::plain(code::BADVERS, None);
         }
-        let Some(route) = listener.route(&finding.name, question.qtype) else { return plain(code::REFUSED, None) };
+        let Some(route) = listener.route(&finding.name, question.qtype) else {
+            let expanded = self.plan.expand(asked.listener, question.qtype, tells, finding, sink);
+            return expanded.unwrap_or_else(|| refused(None, Why::NotServed));
+        };
         let server = &self.plan.servers[self.plan.routes[route].server];
         if let code::AXFR | code::IXFR = question.qtype
             && let Some(permission) = may_transfer(server, question, asked, &finding.name)
         {
             return match permission {
-                Ok(()) => Ending { rcode: code::NOERROR, authoritative: true, route: Some(route), transfer: true },
-                Err(rcode) => plain(rcode, Some(route)),
+                Ok(()) => Ending { authoritative: true, transfer: true, ..Ending::plain(code::NOERROR, Some(route)) },
+                Err(code::REFUSED) => refused(Some(route), Why::Transfer),
+                Err(rcode) => Ending::plain(rcode, Some(route)),
             };
         }
-        let Some(view) = &server.view else { return plain(server.unanswered, Some(route)) };
-        match find(server, view, question, finding, sink) {
-            Some((rcode, authoritative)) => Ending { rcode, authoritative, route: Some(route), transfer: false },
-            None => plain(server.unanswered, Some(route)),
+        let found = server.view.as_ref().and_then(|view| self.find(server, view, question.qtype, tells, finding, sink));
+        match found.or_else(|| self.plan.expand(asked.listener, question.qtype, tells, finding, sink)) {
+            Some(ending) => Ending { route: ending.route.or(Some(route)), ..ending },
+            None if server.unanswered == code::REFUSED => refused(Some(route), Why::NotServed),
+            None => Ending::plain(server.unanswered, Some(route)),
         }
     }
-}
 
-/// Looks the name up in the view. None where it is left to the next stage.
-#[inline]
-fn find<S: Sink>(
-    server: &Server,
-    view: &View,
-    question: &Question<'_>,
-    finding: &mut Finding,
-    sink: &mut S,
-) -> Option<(u16, bool)> {
-    let Finding { name, chain, turn } = finding;
-    let (zone, zone_start) = server.zone_of(name)?;
-    sink.set_zone(zone_start);
-    if server.rotate {
-        *turn = turn.wrapping_add(TURN);
-    }
-    let ask = Ask::new(view, zone, question.qtype, *turn);
-    let rcode = match ask.find(name, chain, sink) {
-        Found::Records | Found::Chase => return Some((code::NOERROR, true)),
-        Found::NoData => code::NOERROR,
-        Found::Miss | Found::Unknown if !view.options.fallthrough.is_empty() && falls_through(view, name) => {
+    /// Looks the name up in the view. None where it is left to the next stage.
+    #[inline]
+    fn find<S: Sink>(
+        &self,
+        server: &Server,
+        view: &View,
+        qtype: u16,
+        tells: bool,
+        finding: &mut Finding,
+        sink: &mut S,
+    ) -> Option<Ending> {
+        let Finding { name, chain, turn } = finding;
+        let (zone, zone_start) = server.zone_of(name)?;
+        sink.set_zone(zone_start);
+        if server.rotate {
+            *turn = turn.wrapping_add(TURN);
+        }
+        let ask = Ask::new(view, zone, qtype, *turn);
+        let mut found = ask.find(name, chain, sink);
+        let mut finished = None;
+        if found == Found::Miss
+            && let Some(completion) = &self.plan.completion
+            && let Some(completed) = completion.complete(&ask, name, chain, sink)
+        {
+            (finished, found) = (Some(completed.0), completed.1);
+        }
+        if let Found::Miss | Found::Unknown = found
+            && !view.options.fallthrough.is_empty()
+            && falls_through(view, name)
+        {
             return None;
         }
-        Found::Miss => code::NXDOMAIN,
-        Found::Unknown => code::SERVFAIL,
-        Found::Failed => return Some((code::SERVFAIL, false)),
-        Found::Refused => return Some((code::REFUSED, false)),
-    };
-    sink.push_negative(soa(view));
-    Some((rcode, true))
+        let why = || Why::of(view, zone, qtype, name, found);
+        Some(Ending { finished, ..Ending::found(found, view, tells, why, sink) })
+    }
 }
 
 /// "`fallthrough` is consulted only where the result would be NXDOMAIN, and before the synced check."
@@ -250,15 +271,42 @@ fn may_transfer(server: &Server, question: &Question<'_>, asked: &Asked, name: &
     Some(allowed.then_some(()).ok_or(code::REFUSED))
 }
 
+impl Ending {
+    /// A reply without records, of which nobody else is the authority either.
+    #[inline]
+    pub(crate) fn plain(rcode: u16, route: Option<usize>) -> Self {
+        Self { rcode, authoritative: false, route, transfer: false, why: None, finished: None }
+    }
+
+    /// The reply to a question of which this was found; a negative one gets its SOA.
+    #[inline]
+    fn found<S: Sink>(found: Found, view: &View, tells: bool, why: impl FnOnce() -> Why, sink: &mut S) -> Self {
+        let (rcode, authoritative) = match found {
+            Found::Records | Found::Chase | Found::NoData => (code::NOERROR, true),
+            Found::Miss => (code::NXDOMAIN, true),
+            Found::Unknown => (code::SERVFAIL, true),
+            Found::Failed => (code::SERVFAIL, false),
+            Found::Refused => (code::REFUSED, false),
+        };
+        if let Found::NoData | Found::Miss | Found::Unknown = found {
+            sink.push_negative(soa(view));
+        }
+        let has_records = matches!(found, Found::Records | Found::Chase);
+        let why = (tells && !has_records).then(why);
+        Self { authoritative, why, ..Self::plain(rcode, None) }
+    }
+}
+
 impl Outcome {
     pub(crate) fn rejected(rcode: u16, reply_octets: usize) -> Self {
-        Self { rcode, route: None, qtype: 0, dnssec_ok: false, reply_octets }
+        Self { rcode, route: None, qtype: 0, dnssec_ok: false, finished: None, reply_octets }
     }
 
     #[inline]
     pub(crate) fn of(question: &Question<'_>, ending: &Ending, reply_octets: usize) -> Self {
         let dnssec_ok = question.edns.is_some_and(|edns| edns.dnssec_ok);
-        Self { rcode: ending.rcode, route: ending.route, qtype: question.qtype, dnssec_ok, reply_octets }
+        let Ending { rcode, route, finished, .. } = *ending;
+        Self { rcode, route, qtype: question.qtype, dnssec_ok, finished, reply_octets }
     }
 }
 

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use crate::{
     answers::{code, plain::Tree, question::QueryName},
     records::{view::View, zone::Zone},
+    search::finish::{Completion, SearchList},
 };
 
 /// Listeners, and the servers behind them.
@@ -21,6 +22,12 @@ pub struct Plan {
     pub listeners: Vec<Listener>,
     /// Every pair of listener and zone: what requests are counted by.
     pub routes: Vec<Route>,
+    /// Whether replies without records tell clients with EDNS why (RFC 8914).
+    pub tells_why: bool,
+    /// The search list of clients that have none.
+    pub search: Option<SearchList>,
+    /// How names are completed that carry their evidence.
+    pub completion: Option<Completion>,
 }
 
 /// Zones with what answers for them.

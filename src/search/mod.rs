@@ -42,6 +42,7 @@
 //! assert_eq!(walk.program_sees(), "addresses");
 //! ```
 
+pub mod finish;
 mod glibc;
 mod go;
 mod musl;

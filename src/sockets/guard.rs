@@ -44,7 +44,7 @@ pub fn server_failure(message: &[u8], buffer: &mut [u8]) -> Option<Outcome> {
     let id = u16::from_be_bytes([header[0], header[1]]);
     let kept = u16::from_be_bytes([header[2], header[3]]) & FLAGS_KEPT;
     let reply_octets = reply::reject(Rejection { id, flags: QR | kept | code::SERVFAIL }, buffer);
-    Some(Outcome { rcode: code::SERVFAIL, route: None, qtype: 0, dnssec_ok: false, reply_octets })
+    Some(Outcome { rcode: code::SERVFAIL, route: None, qtype: 0, dnssec_ok: false, finished: None, reply_octets })
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {

@@ -2,8 +2,9 @@
 
 use clusterdns::{
     answers::{
+        chain::Chain,
         code,
-        find::{Ask, Chain, Found},
+        find::{Ask, Found},
         question::QueryName,
     },
     objects::Known,

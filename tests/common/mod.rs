@@ -29,6 +29,7 @@ pub(crate) fn responder(objects: &[String]) -> Arc<Responder> {
         servers: vec![Server { view: Some(view), transfer, rotate: false, unanswered: 5 }],
         listeners: vec![Listener { address: ([0, 0, 0, 0], 53).into(), any_class: false, zones: vec![(zone(), 0)] }],
         routes: vec![Route { listener: 0, zone: "cluster.local.".into(), server: 0 }],
+        ..Plan::default()
     }))
 }
 

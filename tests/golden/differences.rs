@@ -14,7 +14,7 @@ pub(crate) struct Difference {
     /// The run it is limited to.
     run: Option<&'static str>,
     /// The questions it is about.
-    asked: fn(&Question) -> bool,
+    asked: fn(&Question, &Reply) -> bool,
     ours: Ours,
     pub(crate) reason: &'static str,
 }
@@ -26,6 +26,10 @@ enum Ours {
     /// NXDOMAIN with the SOA of this zone.
     NoName(&'static str),
     Refused,
+    /// What CoreDNS answers a client that it takes for a pod of the name's namespace.
+    Completed,
+    /// The same, with the apex as the client spelled it.
+    Apex(&'static str),
     /// A transfer of what questions are answered with.
     Zone,
     /// A transfer of a reverse zone: the apex, its glue, and PTR records.
@@ -33,55 +37,75 @@ enum Ours {
 }
 
 /// Every difference that the golden cases show.
-pub(crate) const DIFFERENCES: [Difference; 5] = [
+pub(crate) const DIFFERENCES: [Difference; 7] = [
     Difference {
         run: None,
-        asked: |question| question.kind == "TXT" && EMPTY_NON_TERMINALS.contains(&question.name.as_str()),
+        asked: |question, _| question.kind == "TXT" && EMPTY_NON_TERMINALS.contains(&question.name.as_str()),
         ours: Ours::NoData,
         reason: "names below this one exist, so it exists too (RFC 8020); CoreDNS says NODATA for every type but TXT",
     },
     Difference {
         run: Some("namespace-labels"),
-        asked: |question| question.kind == "PTR" && question.name == "1.0.96.10.in-addr.arpa.",
+        asked: |question, _| question.kind == "PTR" && question.name == "1.0.96.10.in-addr.arpa.",
         ours: Ours::NoName("in-addr.arpa."),
         reason: "a namespace that namespace_labels hides is hidden in reverse lookups too, as `namespaces` does it",
     },
     Difference {
         run: Some("transfer"),
-        asked: |question| question.kind == "AXFR" && question.name == "svc.cluster.local.",
+        asked: |question, _| question.kind == "AXFR" && question.name == "svc.cluster.local.",
         ours: Ours::Refused,
         reason: "only the apex of a zone can be transferred; CoreDNS sends the records under owners that do not exist",
     },
     Difference {
         run: Some("transfer"),
-        asked: |question| question.kind == "AXFR" && question.name == "in-addr.arpa.",
+        asked: |question, _| question.kind == "AXFR" && question.name == "in-addr.arpa.",
         ours: Ours::Pointers,
         reason: "a reverse zone holds PTR records; CoreDNS lists the services under owners that do not exist",
     },
     Difference {
         run: Some("transfer"),
-        asked: |question| question.kind == "AXFR" && question.name == "cluster.local.",
+        asked: |question, _| question.kind == "AXFR" && question.name == "cluster.local.",
         ours: Ours::Zone,
         reason: "a transfer holds the records that questions get, endpoint names included; CoreDNS computes other SRV \
                  weights for it, repeats records, sends glue with TTL 0 and ports that do not exist (65535, `SRV .`)",
     },
+    Difference {
+        run: Some("autopath"),
+        asked: |question, reply| COMPLETED.contains(&question.name.as_str()) && reply.rcode == "NXDOMAIN",
+        ours: Ours::Completed,
+        reason: "a name is completed by what it says of its client, whatever the client's address; CoreDNS looks for a \
+                 pod at that address, and answers every other client NXDOMAIN",
+    },
+    Difference {
+        run: Some("autopath"),
+        asked: |question, reply| {
+            question.name.ends_with(".svc.Cluster.local.")
+                && reply.authority.iter().any(|soa| soa.starts_with("cluster.local. "))
+        },
+        ours: Ours::Apex("Cluster.local."),
+        reason: "the apex stands as the client spelled it, as everywhere else; behind CoreDNS's autopath it is in lower case",
+    },
 ];
+
+/// Names that a search list has begun and the cluster has.
+const COMPLETED: [&str; 2] = ["web.testns.testns.svc.cluster.local.", "kubernetes.default.testns.svc.cluster.local."];
 
 /// The difference a case shows, if it shows one.
 pub(crate) fn of(run: &Run, case: &Case) -> Option<&'static Difference> {
     let question = case.question().filter(|_| !is_refusal(case))?;
+    let reply = case.reply.as_ref()?;
     DIFFERENCES
         .iter()
-        .find(|difference| difference.run.is_none_or(|name| name == run.name) && (difference.asked)(question))
+        .find(|difference| difference.run.is_none_or(|name| name == run.name) && (difference.asked)(question, reply))
 }
 
 impl Difference {
     /// What is wrong with our reply, given that it should differ from theirs in this way.
-    pub(crate) fn complaints(&self, theirs: &Reply, ours: &Reply) -> Vec<String> {
+    pub(crate) fn complaints(&self, run: &Run, theirs: &Reply, ours: &Reply) -> Vec<String> {
         if compare(theirs, ours).is_empty() {
             return vec![format!("this difference is gone, delete it: {}", self.reason)];
         }
-        match self.expected(theirs) {
+        match self.expected(run, theirs) {
             Some(expected) => compare(&expected, ours),
             None => self.transferred(theirs, ours),
         }
@@ -101,7 +125,7 @@ impl Difference {
     }
 
     /// Our reply, where it follows from theirs.
-    pub(crate) fn expected(&self, theirs: &Reply) -> Option<Reply> {
+    pub(crate) fn expected(&self, run: &Run, theirs: &Reply) -> Option<Reply> {
         let mut reply = Reply { octets: None, ..theirs.clone() };
         match self.ours {
             Ours::NoData => "NOERROR".clone_into(&mut reply.rcode),
@@ -114,6 +138,14 @@ impl Difference {
                 "REFUSED".clone_into(&mut reply.rcode);
                 reply.flags.retain(|flag| flag != "AA");
                 reply.answer.clear();
+            }
+            Ours::Completed => {
+                let replies = run.cases.iter().filter_map(|case| case.reply.as_ref());
+                let completed = |reply: &&Reply| reply.question == theirs.question && reply.rcode == "NOERROR";
+                reply = Reply { octets: None, ..replies.filter(completed).next().expect("another client's").clone() };
+            }
+            Ours::Apex(apex) => {
+                reply.authority.iter_mut().for_each(|soa| *soa = soa.replace(&apex.to_lowercase(), apex));
             }
             Ours::Zone | Ours::Pointers => return None,
         }

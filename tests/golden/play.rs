@@ -61,7 +61,7 @@ pub(crate) fn judge(run: &Run, case: &Case, ask: &Exchange<'_>) -> Vec<String> {
         ours.octets = None;
     }
     match treatment {
-        Treatment::Deliberate(difference) => difference.complaints(theirs, &ours),
+        Treatment::Deliberate(difference) => difference.complaints(run, theirs, &ours),
         _ if theirs.has("TC") => match packet::reply(&query, &ask(&query, case.client, Transport::Tcp)) {
             Ok(whole) => truncated(theirs, &ours, &whole, case.octets_max()),
             Err(error) => vec![format!("over TCP: {error}")],

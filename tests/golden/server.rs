@@ -19,6 +19,7 @@ use clusterdns::{
         general::Handler,
         plan::{Listener, Plan, Route, Server as PlanServer, Transfer},
     },
+    search::finish::Completion,
 };
 
 use super::{
@@ -113,7 +114,9 @@ fn plan(blocks: &[ServerBlock], servers: Vec<PlanServer>) -> Plan {
         .collect();
     zones.sort_by_key(|(zone, _)| std::cmp::Reverse(zone.labels));
     let any_class = blocks.iter().any(ServerBlock::forward);
-    Plan { servers, listeners: vec![Listener { address: ([0, 0, 0, 0], 53).into(), any_class, zones }], routes }
+    let listeners = vec![Listener { address: ([0, 0, 0, 0], 53).into(), any_class, zones }];
+    let completion = blocks.iter().any(|block| block.uses("autopath")).then(Completion::default);
+    Plan { servers, listeners, routes, completion, ..Plan::default() }
 }
 
 fn server(block: &ServerBlock, local_addresses: &[IpAddr]) -> PlanServer {

@@ -105,7 +105,7 @@ impl Server {
 /// A plan of servers and of listeners, each with its zones and whose they are, and whether it takes
 /// any class.
 pub(crate) fn plan(servers: Vec<PlanServer>, listeners: &[(&[(&str, usize)], bool)]) -> Plan {
-    let mut plan = Plan { servers, ..Plan::default() };
+    let mut plan = Plan { servers, tells_why: true, ..Plan::default() };
     for (index, (zones, any_class)) in listeners.iter().enumerate() {
         let mut routed = Vec::new();
         for &(zone, server) in *zones {

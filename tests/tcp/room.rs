@@ -211,6 +211,6 @@ impl Answer for Scripted {
         let qtype = u16::from_be_bytes([message[message.len() - 4], message[message.len() - 3]]);
         let messages = if qtype == AXFR { self.transfer(&header) } else { vec![header] };
         let reply_octets = messages.iter().map(Vec::len).sum();
-        Some((messages, Outcome { rcode: 0, route: Some(0), qtype, dnssec_ok: false, reply_octets }))
+        Some((messages, Outcome { rcode: 0, route: Some(0), qtype, dnssec_ok: false, finished: None, reply_octets }))
     }
 }

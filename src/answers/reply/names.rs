@@ -6,6 +6,7 @@ use super::{
         sink::{Composed, End, Owner},
     },
     POINTER_MAX, Reply,
+    whole::pointer,
 };
 
 impl Reply<'_> {
@@ -16,8 +17,9 @@ impl Reply<'_> {
     #[inline]
     pub(super) fn put_owner(&mut self, owner: &Owner<'_>) {
         match (self.owner(owner), owner) {
+            (Some(start), _) => self.put_pointer(start),
             (None, Owner::Target(_, name)) => self.put_name(name),
-            (start, _) => self.put_pointer(start.unwrap_or(HEADER_OCTETS)),
+            (None, _) => self.put_zone(),
         }
     }
 
@@ -26,7 +28,7 @@ impl Reply<'_> {
     pub(super) fn owner(&self, owner: &Owner<'_>) -> Option<usize> {
         match owner {
             Owner::Question => Some(HEADER_OCTETS),
-            Owner::Zone => Some(self.zone_start),
+            Owner::Zone => Some(self.zone_start).filter(|&start| start > 0),
             Owner::Target(index, _) => self.target(*index),
         }
     }
@@ -35,7 +37,7 @@ impl Reply<'_> {
     pub(super) fn put_name(&mut self, name: &Composed<'_>) {
         self.put_labels(name);
         match name.end {
-            End::Zone => self.put_pointer(self.zone_start),
+            End::Zone => self.put_zone(),
             End::Name(wire) => self.put_absolute(wire),
         }
     }
@@ -59,6 +61,7 @@ impl Reply<'_> {
     pub(super) fn put_whole_name(&mut self, name: &Composed<'_>) {
         self.put_labels(name);
         match name.end {
+            End::Zone if self.is_far() => self.put_apex(),
             End::Zone => {
                 let zone = self.zone_start..self.name_end();
                 self.buffer.copy_within(zone.clone(), self.length);
@@ -66,6 +69,28 @@ impl Reply<'_> {
             }
             End::Name(wire) => self.put(wire),
         }
+    }
+
+    /// The apex of the zone: a pointer to where it stands, or where it stands from now on.
+    fn put_zone(&mut self) {
+        if self.zone_start > 0 {
+            return self.put_pointer(self.zone_start);
+        }
+        if self.length <= POINTER_MAX {
+            self.zone_start = self.length;
+        }
+        self.put_apex();
+    }
+
+    fn put_apex(&mut self) {
+        let end = self.length + self.targets.apex_octets;
+        self.buffer[self.length..end].copy_from_slice(&self.targets.apex[..self.targets.apex_octets]);
+        self.length = end;
+    }
+
+    /// Whether the zone is one that the question's name is not in.
+    fn is_far(&self) -> bool {
+        self.zone_start == 0 || self.zone_start >= self.question_end
     }
 
     pub(super) fn put_labels(&mut self, name: &Composed<'_>) {
@@ -80,6 +105,7 @@ impl Reply<'_> {
 
     pub(super) fn name_octets(&self, name: &Composed<'_>) -> usize {
         let end = match name.end {
+            End::Zone if self.is_far() => self.targets.apex_octets,
             End::Zone => self.name_end() - self.zone_start,
             End::Name(wire) => wire.len(),
         };
@@ -92,7 +118,7 @@ impl Reply<'_> {
     }
 
     pub(super) fn note_target_at(&mut self, start: u16) {
-        if let Some(target) = self.targets.0.get_mut(self.target_count) {
+        if let Some(target) = self.targets.starts.get_mut(self.target_count) {
             *target = start;
         }
         self.target_count += 1;
@@ -100,13 +126,9 @@ impl Reply<'_> {
 
     /// Where a pointer finds the name that the `index`-th pointing record holds.
     pub(super) fn target(&self, index: usize) -> Option<usize> {
-        let start = *self.targets.0.get(index)?;
+        let start = *self.targets.starts.get(index)?;
         (start > 0 && index < self.target_count).then_some(usize::from(start))
     }
-}
-
-pub(super) fn pointer(to: usize) -> [u8; 2] {
-    (0xc000 | to as u16).to_be_bytes()
 }
 
 fn is_whole_labels(mut wire: &[u8]) -> bool {

@@ -32,6 +32,7 @@ fn plan(address: &str) -> Plan {
             Route { listener: 0, zone: "cluster.local".into(), server: 0 },
             Route { listener: 0, zone: ".".into(), server: 1 },
         ],
+        ..Plan::default()
     }
 }
 
@@ -40,7 +41,7 @@ fn asked(client: &str, transport: Transport) -> Asked {
 }
 
 fn outcome(route: Option<usize>, rcode: u16, qtype: u16) -> Outcome {
-    Outcome { rcode, route, qtype, dnssec_ok: false, reply_octets: 120 }
+    Outcome { rcode, route, qtype, dnssec_ok: false, finished: None, reply_octets: 120 }
 }
 
 /// What is made of cells and tables.
@@ -235,7 +236,7 @@ proptest! {
             let transport = if octets % 2 == 0 { Transport::Udp } else { Transport::Tcp };
             let client = SocketAddr::from(([192, 0, 2, 1], 53));
             let asked = Asked { client, transport, listener: 0 };
-            let outcome = Outcome { rcode, route, qtype, dnssec_ok, reply_octets: octets };
+            let outcome = Outcome { rcode, route, qtype, dnssec_ok, finished: None, reply_octets: octets };
             for cells in [&single, &threads[thread]] {
                 cells.record(&asked, octets / 2, &outcome);
                 cells.record_duration(route, Duration::from_micros(micros), 1);

@@ -1,0 +1,126 @@
+//! What the server finishes itself, so that a client need not walk its search list.
+//!
+//! Two kinds of clients leave names unfinished. One has no search list (`dig @server web`): the
+//! server walks its own, [`SearchList`]. The other has a list and begins with its first domain:
+//! `www.example.com.shop.svc.cluster.local` is what a pod of `shop` asks first for
+//! `www.example.com`. That name carries its own evidence ([`Evidence`]), so the rest of the list can
+//! be walked at once, whoever asks and from wherever: no Pod is watched and no address looked at.
+
+use crate::{
+    answers::question::QueryName,
+    records::{
+        name::{Labels, Name},
+        zone::Zone,
+    },
+};
+
+/// A search list for clients without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchList {
+    /// In their order.
+    pub domains: Vec<Name>,
+    /// Names with fewer dots are looked for in the domains.
+    pub ndots: u8,
+}
+
+impl SearchList {
+    /// Whether a name is looked for in the domains before it is asked as it is.
+    #[inline]
+    pub fn applies(&self, name: &QueryName) -> bool {
+        (1..=usize::from(self.ndots)).contains(&name.labels())
+    }
+}
+
+/// How names are completed that carry their evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completion {
+    /// In these namespaces nothing is completed. Labels in wire form and lower case.
+    pub except_namespaces: Vec<Box<[u8]>>,
+    /// Whether a name may be found in a namespace that is called like a top-level domain: then
+    /// whoever owns a namespace `com` could answer for `example.com` (CVE-2022-2837).
+    pub top_level_namespaces: bool,
+    /// What stands in the search lists of Pods behind the domains of the cluster.
+    pub node_domains: Vec<Name>,
+}
+
+/// What became of a name that was not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// Found in a domain of the server's own search list.
+    Expanded,
+    /// Found further down the client's list.
+    Completed,
+    /// The namespace is excepted.
+    Excepted,
+    /// It would have been found in a namespace that is called like a top-level domain.
+    TopLevel,
+    /// The rest of the list lies outside of what is served here.
+    Outside,
+    /// The whole list has no such name.
+    Nowhere,
+}
+
+impl Finished {
+    /// All of them, in their order.
+    pub const ALL: [Self; 6] =
+        [Self::Expanded, Self::Completed, Self::Excepted, Self::TopLevel, Self::Outside, Self::Nowhere];
+
+    /// What metrics call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expanded => "expanded",
+            Self::Completed => "completed",
+            Self::Excepted => "excepted_namespace",
+            Self::TopLevel => "top_level_namespace",
+            Self::Outside => "outside",
+            Self::Nowhere => "nowhere",
+        }
+    }
+}
+
+/// A name of the form `BASE.NAMESPACE.svc.ZONE`.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'n> {
+    /// What was looked for, in wire form without the root label: at least two labels, for a single
+    /// one is a Service of the namespace or nothing.
+    pub base: &'n [u8],
+    /// From where, as one label in wire form.
+    pub namespace: &'n [u8],
+}
+
+impl<'n> Evidence<'n> {
+    /// The evidence of a name that `zone` does not have.
+    #[inline]
+    pub fn of(name: &'n QueryName, zone: &Zone) -> Option<Self> {
+        let below = name.labels() - zone.labels;
+        if below < 4 || zone.reverse || name.label(below - 1) != b"\x03svc" {
+            return None;
+        }
+        Some(Self { base: name.span(0, below - 2), namespace: name.label(below - 2) })
+    }
+
+    /// Whether the base itself says that it belongs to the cluster: such a name never leaves it.
+    pub fn stays(&self, zone: &Zone) -> bool {
+        let apex = zone.apex.wire();
+        // Of the apex too the root label is left away.
+        self.ends_with(b"\x03svc") || self.ends_with(&apex[..apex.len() - 1])
+    }
+
+    /// Whether the base ends in a namespace that is called like a top-level domain.
+    pub fn is_top_level(&self) -> bool {
+        let last = Labels(self.base).last().map(|label| &label[..]);
+        last.and_then(|label| std::str::from_utf8(label).ok()).is_some_and(tld::exist)
+    }
+
+    fn ends_with(&self, end: &[u8]) -> bool {
+        // The same octets might stand inside of a label.
+        let mut rest = self.base;
+        while let Some((&length, behind)) = rest.split_first() {
+            if rest == end {
+                return true;
+            }
+            rest = behind.get(usize::from(length)..).unwrap_or_default();
+        }
+        false
+    }
+}
