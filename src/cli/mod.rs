@@ -1,6 +1,9 @@
 //! The command line: arguments in, exit code out.
 
 mod check;
+mod completions;
+mod env;
+mod man;
 mod records;
 mod serve;
 
@@ -34,8 +37,17 @@ enum Command {
     Records(records::Records),
     /// Look for mistakes in a configuration and a snapshot
     Check(check::Check),
+    /// Print the variables that Kubernetes gives to the containers of a namespace
+    Env(env::Env),
     /// Print the commented default configuration
     Config,
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Completions),
+    /// Print the manual page, with every command in it
+    #[command(after_help = "Read it, or keep it:
+  clusterdns man | man -l -
+  clusterdns man > ~/.local/share/man/man1/clusterdns.1")]
+    Man,
 }
 
 const FIRST_STEPS: &str = "\
@@ -71,7 +83,10 @@ impl Cli {
             Command::Serve(serve) => serve.run(),
             Command::Records(records) => records.run(),
             Command::Check(check) => check.run(),
+            Command::Env(env) => env.run(),
             Command::Config => print(config::EXAMPLE),
+            Command::Completions(completions) => completions.run(),
+            Command::Man => man::run(),
         };
         match done {
             Ok(code) => code,
