@@ -54,7 +54,10 @@ impl Plan {
                 Found::Unknown => Found::Unknown,
                 _ => ask.alias(chain, sink),
             };
-            let why = || Why::of(view, zone, qtype, chain.name(), found);
+            let why = || match chain.point(&[base, domain.wire()]) {
+                Some(()) => Why::of(view, zone, qtype, chain.name(), found),
+                None => Why::Type,
+            };
             let ending = Ending::found(found, view, tells, why, sink);
             return Some(Ending { route: Some(route), finished: Some(Finished::Expanded), ..ending });
         }

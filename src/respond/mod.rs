@@ -246,7 +246,10 @@ impl Responder {
         {
             return None;
         }
-        let why = || Why::of(view, zone, qtype, name, found);
+        let why = || match (finished, found) {
+            (Some(Finished::Completed), Found::NoData) => Why::Type,
+            _ => Why::of(view, zone, qtype, name, found),
+        };
         Some(Ending { finished, ..Ending::found(found, view, tells, why, sink) })
     }
 }
