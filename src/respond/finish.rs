@@ -63,8 +63,7 @@ impl Plan {
         }
         // A single label is nobody else's name.
         let (ask, route) = last.filter(|_| name.labels() == 1)?;
-        let why = || Why::of(ask.view, ask.zone, qtype, chain.name(), Found::Miss);
-        let ending = Ending::found(Found::Miss, ask.view, tells, why, sink);
+        let ending = Ending::found(Found::Miss, ask.view, tells, || Why::Nowhere, sink);
         Some(Ending { route: Some(route), finished: Some(Finished::Nowhere), ..ending })
     }
 }

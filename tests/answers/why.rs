@@ -50,6 +50,8 @@ fn failures_have_codes_of_their_own() {
     let unknown = shop().known(Known { endpoints: false, ..Known::ALL });
     assert_eq!(told(&unknown, "idle.shop.svc.cluster.local", "A"), "error 14 the cluster is not known completely yet");
     assert_eq!(told(&shop(), "www.example.com", "A"), "error 20 no zone of this server");
+    let searching = shop().searching(&["default.svc.cluster.local"]);
+    assert_eq!(told(&searching, "none", "A"), "error 0 no search domain has this name");
     assert_eq!(told(&shop(), "cluster.local", "AXFR"), "error 18 no zone transfer for this client");
 }
 
