@@ -45,6 +45,7 @@ pub mod answers;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod explain;
 pub mod objects;
 pub mod observe;
 pub mod records;

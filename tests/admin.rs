@@ -1,5 +1,9 @@
 //! The admin address, seen by clients: octets over TCP.
 
+#[path = "admin/api.rs"]
+mod api;
+mod support;
+
 use std::{
     env,
     io::Write,
@@ -10,7 +14,7 @@ use std::{
 };
 
 use clusterdns::{
-    admin::{Admin, GRACE_MAX, HEAD_OCTETS_MAX, Shown, readiness::Readiness},
+    admin::{Admin, GRACE_MAX, HEAD_OCTETS_MAX, Shown, api::Api, readiness::Readiness},
     observe::metrics::Metrics,
     respond::{
         Asked, Outcome, Transport,
@@ -212,12 +216,17 @@ struct Page {
 }
 
 impl Running {
+    /// With the API turned off.
     fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    fn start_with(explain: Option<Api>) -> Self {
         let anywhere = "127.0.0.1:0".parse().unwrap();
         let admin = Admin::bind(&[anywhere, anywhere]).unwrap();
         let addresses = admin.local_addresses().unwrap();
         let (metrics, readiness) = (Arc::new(Metrics::new(&plan())), Readiness::new());
-        let shown = Shown { metrics: metrics.clone(), readiness: readiness.clone() };
+        let shown = Shown { metrics: metrics.clone(), readiness: readiness.clone(), explain };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(async {
             let shutdown = async { drop(stopped.await) };

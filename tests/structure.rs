@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Each room, and the rooms it may see. A new room is entered here, which is a decision.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("objects", &[]),
     ("records", &["objects"]),
     ("answers", &["objects", "records"]),
@@ -18,15 +18,19 @@ const ROOMS: [(&str, &[&str]); 13] = [
     // These look on from beside: nothing on the path of a query knows them.
     ("config", &["objects", "records"]),
     ("observe", &["objects", "records", "answers", "search", "respond"]),
-    ("admin", &["objects", "records", "answers", "search", "cache", "forward", "respond", "observe", "config"]),
+    ("explain", &["objects", "records", "answers", "search", "respond"]),
+    (
+        "admin",
+        &["objects", "records", "answers", "search", "cache", "forward", "respond", "observe", "config", "explain"],
+    ),
     ("app", EVERYTHING),
     ("cli", EVERYTHING),
 ];
 
 const LOOKUP: &[&str] = &["objects", "records", "answers"];
 const EVERYTHING: &[&str] = &[
-    "objects", "records", "answers", "search", "cache", "forward", "respond", "sockets", "config", "observe", "admin",
-    "app",
+    "objects", "records", "answers", "search", "cache", "forward", "respond", "sockets", "config", "observe",
+    "explain", "admin", "app",
 ];
 /// A longer file has more than one thing to say.
 const LINES_MAX: usize = 400;

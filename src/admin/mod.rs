@@ -1,4 +1,4 @@
-//! The admin address: metrics, health and readiness over HTTP.
+//! The admin address: metrics, health and readiness over HTTP, and names explained.
 //!
 //! Anyone in the cluster can reach it, and the kubelet restarts a server whose probes fail, so a
 //! client must not be able to hold it up. One connection carries one request and lives for
@@ -8,6 +8,7 @@
 //! All addresses show the same. CoreDNS has one for each page (`:8080`, `:8181`, `:9153`), and
 //! manifests that probe them work if we listen on all three.
 
+pub mod api;
 mod pages;
 pub mod readiness;
 
@@ -32,6 +33,7 @@ use tokio::{
 };
 
 use crate::observe::metrics::Metrics;
+use api::Api;
 use readiness::Readiness;
 
 /// Addresses that are bound and not served yet.
@@ -46,6 +48,8 @@ pub struct Shown {
     pub metrics: Arc<Metrics>,
     /// At `/ready`.
     pub readiness: Arc<Readiness>,
+    /// Below `/api`; none where it is turned off.
+    pub explain: Option<Api>,
 }
 
 impl Admin {
@@ -180,7 +184,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_does_not_outlive_its_time() {
-        let shown = Shown { metrics: Arc::new(Metrics::new(&Plan::default())), readiness: Readiness::new() };
+        let metrics = Arc::new(Metrics::new(&Plan::default()));
+        let shown = Shown { metrics, readiness: Readiness::new(), explain: None };
         let (mut idle, stream) = duplex(64);
         let serving = serve(stream, pages::router(shown), Duration::from_millis(1));
         time::timeout(CONNECTION_LIFE_MAX, serving).await.expect("it is cut off");

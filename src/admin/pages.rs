@@ -10,12 +10,12 @@ use axum::{
     routing::get,
 };
 
-use super::{Shown, readiness::Readiness};
+use super::{Shown, api, readiness::Readiness};
 use crate::observe::metrics::Metrics;
 
 /// Everything there is to see.
 pub(super) fn router(shown: Shown) -> Router {
-    Router::new()
+    api::router(&shown)
         .route("/", get(|| async { PATHS }))
         .route("/health", get(|| async { "OK" }))
         .route("/ready", get(ready).with_state(shown.readiness))
@@ -36,4 +36,10 @@ const PATHS: &str = "\
 /health   200 while the process lives
 /ready    200 once every table was complete, else 503; the body tells what is missing or wrong
 /metrics  Prometheus metrics
+/api/explain?name=web.shop&from=default&resolver=musl&type=A
+          what a program in a pod sees that looks a name up, and why, as JSON; all but name may be left out
+/api/services?search=web&namespace=shop&offset=0&limit=50
+          services and their records, as JSON
+/api/status
+          what is served, and from where, as JSON
 ";

@@ -33,9 +33,11 @@ use tokio::{
 use crate::{
     admin::{
         Admin, Shown,
+        api::{Api, Sources},
         readiness::{Latch, Readiness},
     },
     config::{Config, UdpSockets},
+    explain::Explainer,
     objects::{Change, Service, ServiceSpec},
     observe::{metrics::Metrics, tables},
     records::{name::Name, store::Store, view::View},
@@ -97,6 +99,7 @@ pub struct Feed {
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     latches: Arc<[Latch]>,
+    sources: Sources,
 }
 
 /// The admin address and streams need few threads: the hot path has its own.
@@ -138,7 +141,7 @@ impl Server {
             drain: watch::channel(false).0,
             close_admin: watch::channel(false).0,
         };
-        server.start_admin(admin);
+        server.start_admin(admin, config.admin_explain);
         Ok(server)
     }
 
@@ -168,8 +171,9 @@ impl Server {
     }
 
     /// Serves metrics, health and readiness: already while the cluster is read, for probes ask then.
-    fn start_admin(&self, admin: Admin) {
-        let shown = Shown { metrics: self.metrics.clone(), readiness: self.readiness.clone() };
+    fn start_admin(&self, admin: Admin, explain: bool) {
+        let explain = explain.then(|| Api::new(self.explainer(), self.feed.sources.clone()));
+        let shown = Shown { metrics: self.metrics.clone(), readiness: self.readiness.clone(), explain };
         let mut close = self.close_admin.subscribe();
         self.runtime.spawn(async move {
             let closed = async move { drop(close.wait_for(|&close| close).await) };
@@ -236,6 +240,11 @@ impl Server {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Explains what this server answers.
+    pub fn explainer(&self) -> Explainer {
+        Explainer::new(self.responder.clone(), self.feed.store.clone())
     }
 
     /// The zones of the cluster that are served.
@@ -318,7 +327,7 @@ impl Feed {
         let views: Arc<[_]> = plan.servers.iter().filter_map(|server| server.view.clone()).collect();
         let latches =
             views.iter().map(|_| readiness.latch("kubernetes", "nothing of the cluster is known yet")).collect();
-        Self { store: Arc::new(Mutex::new(store)), views, metrics, readiness, latches }
+        Self { store: Arc::new(Mutex::new(store)), views, metrics, readiness, latches, sources: Sources::default() }
     }
 
     /// Takes one step from the cluster as we knew it to the cluster as it is.
@@ -327,6 +336,11 @@ impl Feed {
         for (latch, view) in self.latches.iter().zip(&*self.views) {
             latch.update(tables::incomplete(view));
         }
+    }
+
+    /// Says from where the cluster is read, in words. Only the first call counts.
+    pub fn reads_from(&self, sources: Vec<String>) {
+        let _ = self.sources.set(sources);
     }
 
     /// Says that a source was read.

@@ -31,6 +31,7 @@ impl Snapshots {
     /// The first load failed: there is nothing to serve.
     pub fn start(sources: Vec<Source>, options: Options, feed: Feed) -> Result<Self, LoadError> {
         let loaded = load(&sources, &options)?;
+        feed.reads_from(sources.iter().map(ToString::to_string).collect());
         let (summary, digest) = (loaded.summary.clone(), loaded.digest);
         apply(loaded, &feed);
         let paths = paths(&sources);

@@ -33,6 +33,7 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
             Some(listen) => checked.each(listen, address),
             None => vec![DEFAULT_ADMIN.parse().expect("an address")],
         },
+        admin_explain: file.admin.explain,
         extended_errors: file.replies.extended_errors,
         search: file.search.map(|search| checked.search(search, cluster_zone(&servers))),
         completion: checked.completion(file.completion),

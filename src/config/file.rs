@@ -55,10 +55,11 @@ pub(super) struct Tcp {
     pub(super) connection_age_secs: Option<Spanned<u64>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Admin {
     pub(super) listen: Option<Vec<Spanned<String>>>,
+    pub(super) explain: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,6 +117,12 @@ pub(super) struct Kubernetes {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Transfer {
     pub(super) to: Vec<Spanned<String>>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: None, explain: true }
+    }
 }
 
 impl Default for Replies {

@@ -35,6 +35,8 @@ pub struct Config {
     pub tcp: Tcp,
     /// Where metrics, health and readiness are served.
     pub admin_listen: Vec<SocketAddr>,
+    /// Whether names are explained there.
+    pub admin_explain: bool,
     /// Replies without records say why to clients with EDNS (RFC 8914).
     pub extended_errors: bool,
     /// The search list of clients that have none.

@@ -287,6 +287,13 @@ impl Service {
         self.endpoints.iter().any(|group| group.has(address))
     }
 
+    /// The ports that SRV names: its own, or of a headless one those of its endpoints.
+    pub fn ports(&self) -> impl Iterator<Item = &Port> {
+        let own: &[Port] = if let Target::ClusterIps(ports) = &self.target { ports } else { &[] };
+        let headless = matches!(self.target, Target::Endpoints);
+        own.iter().chain(self.endpoints.iter().filter(move |_| headless).flat_map(|group| group.ports.iter()))
+    }
+
     /// Every address of an endpoint, some more than once.
     pub fn endpoint_addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.endpoints

@@ -36,6 +36,17 @@ pub struct Store {
     touched: Vec<ServiceKey>,
 }
 
+/// What is known of a Service beyond its records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServiceFacts {
+    /// Whether there is a Service, and not only endpoints of one.
+    pub is_declared: bool,
+    /// How many endpoints are listed and ready. One with two families is listed twice.
+    pub ready: usize,
+    /// How many more are listed and not ready.
+    pub not_ready: usize,
+}
+
 impl Store {
     /// A store that keeps these views up to date.
     pub fn new(views: Vec<Arc<View>>) -> Self {
@@ -58,6 +69,17 @@ impl Store {
     /// Every Service that is known, without those of which only endpoints are.
     pub fn services(&self) -> impl Iterator<Item = &objects::Service> {
         self.services.values().filter_map(|joined| Some(&joined.service.as_ref()?.object))
+    }
+
+    /// What is known of a Service, whether or not a view shows it.
+    pub fn service(&self, namespace: &str, name: &str) -> Option<ServiceFacts> {
+        let key = KeyOctets::new(namespace, name)?;
+        self.services.get(&*key).map(Joined::facts)
+    }
+
+    /// Whether there is such a namespace, whether or not a view shows it.
+    pub fn has_namespace(&self, name: &str) -> bool {
+        self.namespaces.contains_key(name)
     }
 
     /// The kinds about which the store is complete.

@@ -21,9 +21,8 @@ use crate::{
         sink::Sink,
     },
     records::{
-        endpoints::Port,
         name::labels,
-        service::{Service, Target, wire_label},
+        service::wire_label,
         view::{Pods, View},
         zone::{Zone, reverse_name},
     },
@@ -89,18 +88,12 @@ fn service_names(view: &View, zone: &Zone) -> BTreeSet<Vec<u8>> {
             group.hosts().for_each(|host| add(host.label));
             group.aliases.iter().for_each(|alias| add(&alias.label));
         }
-        for port in ports(service).filter(|port| !port.name.is_empty() && !port.protocol.is_empty()) {
+        for port in service.ports().filter(|port| !port.name.is_empty() && !port.protocol.is_empty()) {
             let underscored = |text: &str| wire_label(&format!("_{text}"));
             add(&[underscored(&port.name), underscored(&port.protocol)].concat());
         }
     });
     names
-}
-
-fn ports(service: &Service) -> impl Iterator<Item = &Port> {
-    let own: &[Port] = if let Target::ClusterIps(ports) = &service.target { ports } else { &[] };
-    let headless = matches!(service.target, Target::Endpoints);
-    own.iter().chain(service.endpoints.iter().filter(move |_| headless).flat_map(|group| group.ports.iter()))
 }
 
 /// Verified pods. Insecure pod names are made up by whoever asks.

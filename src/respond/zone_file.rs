@@ -66,6 +66,18 @@ pub fn text(zone: &Zone, records: &[Record], chosen: &Chosen) -> String {
     text
 }
 
+/// What a record says, without its owner.
+pub fn data(data: &RData) -> String {
+    let mut text = String::new();
+    let _ = write_data(&mut text, data);
+    text
+}
+
+/// A name, absolute and with odd octets escaped.
+pub fn name(name: &Name) -> String {
+    Dotted(name).to_string()
+}
+
 /// As RFC 1035 section 5.1 and RFC 2782 write it. The tables hold no other types.
 fn write_data(text: &mut String, data: &RData) -> fmt::Result {
     match data {

@@ -213,6 +213,11 @@ impl Lookup {
 }
 
 impl Walk {
+    /// Whether the program gets what it wants.
+    pub fn resolves(&self) -> bool {
+        matches!(self.outcome, Outcome::Found | Outcome::Literal)
+    }
+
     /// What the program sees, in the words of its language.
     pub fn program_sees(&self) -> &'static str {
         let is_c = self.resolver != Resolver::Go;

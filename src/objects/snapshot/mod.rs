@@ -133,7 +133,16 @@ impl Source {
 
     /// The example that is compiled in.
     pub fn example() -> Self {
-        Self::Text("example".into(), EXAMPLE.as_bytes().into())
+        Self::Text("the built-in example".into(), EXAMPLE.as_bytes().into())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Text(name, _) => f.write_str(name),
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::objects::{self, Address, Endpoint, Names};
 #[derive(Debug)]
 pub struct Subset {
     pub(super) ports: Ports,
+    /// How many more are not ready: of no record, but of interest to whoever asks why.
+    not_ready: u32,
     ready: Ready,
 }
 
@@ -29,10 +31,10 @@ impl Subset {
     pub fn read(subset: objects::Subset, before: Option<&Self>) -> Self {
         let ports = before.map(|before| &before.ports).filter(|ports| are_ports(ports, &subset.ports));
         let ports = ports.map_or_else(|| subset.ports.iter().map(Port::new).collect(), Ports::clone);
-        Self { ports, ready: Ready::new(subset.ready) }
+        Self { ports, not_ready: subset.not_ready, ready: Ready::new(subset.ready) }
     }
 
-    /// Whether it is the subset of this object.
+    /// Whether it is the subset of this object, as far as records are made of it.
     pub fn is(&self, subset: &objects::Subset) -> bool {
         let same_ready = match &self.ready {
             Ready::V4(addresses) => addresses.iter().copied().map(Some).eq(subset.ready.iter().map(plain_v4)),
@@ -42,13 +44,28 @@ impl Subset {
         same_ready && are_ports(&self.ports, &subset.ports)
     }
 
-    /// How many endpoints there are.
-    pub(super) fn len(&self) -> usize {
+    /// Takes over how many are not ready.
+    pub fn count_not_ready(&mut self, subset: &objects::Subset) {
+        self.not_ready = subset.not_ready;
+    }
+
+    /// How many are not ready.
+    pub fn not_ready(&self) -> usize {
+        self.not_ready as usize
+    }
+
+    /// How many are ready.
+    pub fn len(&self) -> usize {
         match &self.ready {
             Ready::V4(addresses) => addresses.len(),
             Ready::V6(addresses) => addresses.len(),
             Ready::Any(endpoints) => endpoints.len(),
         }
+    }
+
+    /// Whether none is ready.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Shows every address with the names of its endpoint.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ServiceFacts;
 use crate::{
     objects::{self, Kind, Labels, Origin},
     records::{
@@ -62,11 +63,24 @@ impl Joined {
         }
     }
 
+    /// What is known beyond the records.
+    pub(super) fn facts(&self) -> ServiceFacts {
+        let subsets = || self.winners().flat_map(|listed| &listed.subsets);
+        ServiceFacts {
+            is_declared: self.service.is_some(),
+            ready: subsets().map(Subset::len).sum(),
+            not_ready: subsets().map(Subset::not_ready).sum(),
+        }
+    }
+
     /// Of all that lists its endpoints what wins, as far as the view selects it.
     fn subsets<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Subset> + Clone {
+        self.winners().filter(|listed| view.selects(&listed.labels)).flat_map(|listed| &listed.subsets)
+    }
+
+    fn winners(&self) -> impl Iterator<Item = &Listed> + Clone {
         let wins = self.listed.iter().map(|listed| listed.origin).min();
-        let listed = self.listed.iter().filter(move |listed| Some(listed.origin) == wins);
-        listed.filter(|listed| view.selects(&listed.labels)).flat_map(|listed| &listed.subsets)
+        self.listed.iter().filter(move |listed| Some(listed.origin) == wins)
     }
 }
 
@@ -81,12 +95,13 @@ impl Listed {
         self.origin.kind() == kind && *self.name == *name
     }
 
-    /// Takes the later state of the same object. Says whether it differs.
+    /// Takes the later state of the same object. Says whether records may differ.
     pub(super) fn replace(&mut self, object: objects::Endpoints) -> bool {
         let objects::Endpoints { origin, subsets, labels, .. } = object;
         let same = |(known, subset): (&Subset, &objects::Subset)| known.is(subset);
         let all_same = self.subsets.len() == subsets.len() && self.subsets.iter().zip(&subsets).all(same);
         if all_same && self.origin == origin && self.labels == labels {
+            self.subsets.iter_mut().zip(&subsets).for_each(|(known, subset)| known.count_not_ready(subset));
             return false;
         }
         let mut known = self.subsets.iter();

@@ -1,0 +1,102 @@
+//! One question, asked as a client would ask it.
+//!
+//! What is explained must be what the server says, so the question goes through
+//! [`Responder::answer`] as octets, and the reply is read by hickory, which had no part in writing it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use hickory_proto::{
+    op::{Message, ResponseCode},
+    rr::{RData, Record},
+    serialize::binary::BinDecodable,
+};
+
+use crate::{
+    answers::{code, find::Found},
+    records::name::Name,
+    respond::{Asked, Memory, REPLY_OCTETS_MAX, Responder, Transport},
+    search::{self, finish::Finished},
+};
+
+/// What the server said to one question.
+pub(super) struct Answer {
+    /// As resolvers see it.
+    pub(super) reply: search::Reply,
+    /// Of the answer section.
+    pub(super) records: Vec<Record>,
+    /// What was done about a name that was not finished.
+    pub(super) finished: Option<Finished>,
+    rcode: ResponseCode,
+    authoritative: bool,
+}
+
+/// Asks over UDP, with room for the longest reply.
+pub(super) fn ask(responder: &Responder, name: &Name, qtype: u16) -> Answer {
+    let asked = Asked { client: CLIENT, transport: Transport::Udp, listener: 0 };
+    let mut reply = vec![0; REPLY_OCTETS_MAX];
+    let outcome = responder.answer(&packet(name, qtype), &asked, &mut Memory::default(), &mut reply);
+    let message = outcome.and_then(|outcome| Message::from_bytes(&reply[..outcome.reply_octets]).ok());
+    let Some(message) = message else { return Answer::none() };
+    let (rcode, authoritative) = (message.metadata.response_code, message.metadata.authoritative);
+    let reply = reply_of(rcode, &message.answers, qtype);
+    let finished = outcome.and_then(|outcome| outcome.finished);
+    Answer { reply, records: message.answers, finished, rcode, authoritative }
+}
+
+impl Answer {
+    /// None came, or none that can be read.
+    fn none() -> Self {
+        let rcode = ResponseCode::ServFail;
+        Self { reply: search::Reply::Timeout, records: Vec::new(), finished: None, rcode, authoritative: false }
+    }
+
+    /// What the tables said, as far as the reply shows it.
+    pub(super) fn found(&self) -> Found {
+        match self.rcode {
+            ResponseCode::NoError if self.reply == search::Reply::Answer => Found::Records,
+            ResponseCode::NoError if !self.records.is_empty() => Found::Chase,
+            ResponseCode::NoError => Found::NoData,
+            ResponseCode::NXDomain => Found::Miss,
+            ResponseCode::Refused => Found::Refused,
+            _ if self.authoritative => Found::Unknown,
+            _ => Found::Failed,
+        }
+    }
+
+    /// Whether the answer holds an address.
+    pub(super) fn has_address(&self) -> bool {
+        self.records.iter().any(|record| matches!(record.data, RData::A(_) | RData::AAAA(_)))
+    }
+}
+
+fn reply_of(rcode: ResponseCode, records: &[Record], qtype: u16) -> search::Reply {
+    let of_type = |record: &Record| qtype == ANY || u16::from(record.record_type()) == qtype;
+    match rcode {
+        ResponseCode::NoError if records.iter().any(of_type) => search::Reply::Answer,
+        ResponseCode::NoError if !records.is_empty() => search::Reply::Alias,
+        ResponseCode::NoError => search::Reply::NoData,
+        ResponseCode::NXDomain => search::Reply::NxDomain,
+        ResponseCode::ServFail => search::Reply::ServFail,
+        ResponseCode::Refused => search::Reply::Refused,
+        ResponseCode::NotImp => search::Reply::NotImp,
+        _ => search::Reply::Other,
+    }
+}
+
+/// A question with RD, and EDNS that takes any size.
+fn packet(name: &Name, qtype: u16) -> Vec<u8> {
+    let mut packet = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    packet.extend_from_slice(name.wire());
+    packet.extend_from_slice(&qtype.to_be_bytes());
+    packet.extend_from_slice(&code::CLASS_IN.to_be_bytes());
+    packet.push(0);
+    for field in [code::OPT, u16::MAX, 0, 0, 0] {
+        packet.extend_from_slice(&field.to_be_bytes());
+    }
+    packet
+}
+
+/// QTYPE `*` (RFC 1035 section 3.2.3).
+const ANY: u16 = 255;
+/// Nobody: no answer depends on the client.
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
