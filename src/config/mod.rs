@@ -289,7 +289,7 @@ mod tests {
             "[search]\nnamespace = \"a\"\n[[server]]\n[server.kubernetes]\nzones = [\"10.in-addr.arpa\", \"k8s\"]";
         assert_eq!(domains(other), ["a.svc.k8s.", "svc.k8s.", "k8s."]);
         assert!(errors("[search]\nndots = 16").remove(0).contains("16 is not within 1 and 15"));
-        assert!(errors("[search]\nnamespace = \"a b\"").remove(0).starts_with("c.toml:2:13: "));
+        assert!(errors("[search]\nnamespace = \"a.b\"").remove(0).starts_with("c.toml:2:13: "));
     }
 
     #[test]
