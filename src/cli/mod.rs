@@ -2,8 +2,11 @@
 
 mod asking;
 mod check;
+mod completions;
+mod env;
 mod explain;
 mod lookup;
+mod man;
 mod records;
 mod remote;
 mod serve;
@@ -42,8 +45,17 @@ enum Command {
     Explain(explain::Explain),
     /// Look for mistakes in a configuration and a snapshot
     Check(check::Check),
+    /// Print the variables that Kubernetes gives to the containers of a namespace
+    Env(env::Env),
     /// Print the commented default configuration
     Config,
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Completions),
+    /// Print the manual page, with every command in it
+    #[command(after_help = "Read it, or keep it:
+  clusterdns man | man -l -
+  clusterdns man > ~/.local/share/man/man1/clusterdns.1")]
+    Man,
 }
 
 const FIRST_STEPS: &str = "\
@@ -81,7 +93,10 @@ impl Cli {
             Command::Lookup(lookup) => lookup.run(),
             Command::Explain(explain) => explain.run(),
             Command::Check(check) => check.run(),
+            Command::Env(env) => env.run(),
             Command::Config => print(config::EXAMPLE),
+            Command::Completions(completions) => completions.run(),
+            Command::Man => man::run(),
         };
         match done {
             Ok(code) => code,
