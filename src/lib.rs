@@ -11,7 +11,7 @@
 //! back. The two meet only there, and only by atomic pointers: one writer publishes, readers load
 //! and never wait. Each module knows only what stands to its left; `config` describes what to do,
 //! `observe` and `admin` look on, and `app` joins them all. [`search`] knows the clients' side: which
-//! questions a program's resolver makes of a name.
+//! questions a program's resolver makes of a name. [`explain`] says why it resolves, or why not.
 //!
 //! Invariants: a name that is not known is not said not to exist (NXDOMAIN needs a complete
 //! picture). No reader sees half a Service. The hot path, a UDP question for a cluster name,

@@ -8,8 +8,8 @@
 //!
 //! Whatever goes wrong is `{"error": "..."}`: 400 where the request makes no sense, 404 for another
 //! path and where the API is turned off, 503 where too many explanations are being made. An
-//! explanation takes milliseconds of a thread that nobody else waits for, and [`RUNNING_MAX`] of them
-//! are made at a time, so no client can hold up a probe or a change of the cluster.
+//! explanation takes milliseconds of a thread that nobody else waits for, and four of them are made
+//! at a time, so no client can hold up a probe or a change of the cluster.
 
 use std::{
     borrow::Cow,

@@ -43,6 +43,12 @@ fn a_misspelled_namespace_is_named() {
 }
 
 #[test]
+fn the_namespace_that_is_most_like_it_comes_first() {
+    let all = cluster().service("apps/web", &["10.96.0.1"]).service("example/web", &["10.96.0.2"]);
+    assert_eq!(all.namespace("default").explain("web.exmaple").suggestions, ["web.example", "web.apps"]);
+}
+
+#[test]
 fn a_misspelled_service_is_named() {
     let shop = cluster().service("default/web-frontend", &["10.96.0.1"]).service("shop/web", &["10.96.0.2"]);
     assert_eq!(
@@ -269,6 +275,16 @@ fn what_the_program_gets_are_the_records_of_the_last_candidate() {
         told.records.iter().map(|record| format!("{} {} {}", record.name, record.rtype, record.data)).collect();
     assert_eq!(data, ["web.shop.svc.cluster.local. A 10.96.0.1", "web.shop.svc.cluster.local. AAAA fd00::1"]);
     assert!(told.steps[1].stop && told.steps[1].reason.is_empty());
+}
+
+/// A CNAME answers for both families, and is one record.
+#[test]
+fn a_record_is_shown_once() {
+    let shop = cluster().service("shop/web", &["10.96.0.1", "fd00::1"]);
+    let told = shop.external("default/web", "web.shop.svc.cluster.local").explain("web");
+    let types: Vec<_> = told.records.iter().map(|record| &*record.rtype).collect();
+    assert_eq!(types, ["CNAME", "A", "AAAA"]);
+    assert_eq!(told.reason, "Service default/web is an ExternalName for web.shop");
 }
 
 #[test]

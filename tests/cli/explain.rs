@@ -75,6 +75,7 @@ fn the_pods_own_resolv_conf_counts() {
 fn the_servers_own_search_list_counts_where_it_is_configured() {
     let elsewhere = ["explain", "kubernetes", "--from", "example"];
     assert_eq!(run(&elsewhere).code, Some(1));
+    assert_eq!(run(&["explain", "queue.example.svc."]).code, Some(1));
     let example = repository("config.example.toml");
     let explain = run(&[&elsewhere[..], &["--config", &example]].concat());
     assert_eq!(explain.code, Some(0), "{}", explain.out);
