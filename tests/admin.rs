@@ -2,6 +2,8 @@
 
 #[path = "admin/api.rs"]
 mod api;
+#[path = "admin/page.rs"]
+mod page;
 mod support;
 
 use std::{
@@ -35,7 +37,7 @@ use tokio::{
 async fn each_path_has_its_page() {
     let running = Running::start();
     let root = running.get("/").await;
-    assert_eq!(root.status, 200);
+    assert_eq!((root.status, root.header("content-type")), (200, Some("text/plain; charset=utf-8")));
     for path in ["/health", "/ready", "/metrics"] {
         assert!(root.body.contains(path), "{}", root.body);
     }

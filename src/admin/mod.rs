@@ -9,6 +9,7 @@
 //! manifests that probe them work if we listen on all three.
 
 pub mod api;
+mod page;
 mod pages;
 pub mod readiness;
 
@@ -48,7 +49,7 @@ pub struct Shown {
     pub metrics: Arc<Metrics>,
     /// At `/ready`.
     pub readiness: Arc<Readiness>,
-    /// Below `/api`; none where it is turned off.
+    /// Below `/api`, and as a page at `/`; none where it is turned off.
     pub explain: Option<Api>,
 }
 

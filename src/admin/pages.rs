@@ -10,13 +10,14 @@ use axum::{
     routing::get,
 };
 
-use super::{Shown, api, readiness::Readiness};
+use super::{Shown, api, page, readiness::Readiness};
 use crate::observe::metrics::Metrics;
 
 /// Everything there is to see.
 pub(super) fn router(shown: Shown) -> Router {
+    let root = if shown.explain.is_some() { get(page::page) } else { get(|| async { PATHS }) };
     api::router(&shown)
-        .route("/", get(|| async { PATHS }))
+        .route("/", root)
         .route("/health", get(|| async { "OK" }))
         .route("/ready", get(ready).with_state(shown.readiness))
         .route("/metrics", get(metrics).with_state(shown.metrics))
@@ -32,14 +33,9 @@ async fn metrics(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
 }
 
+/// Stands at `/` where nothing is explained, and so there is nothing for a page to show.
 const PATHS: &str = "\
 /health   200 while the process lives
 /ready    200 once every table was complete, else 503; the body tells what is missing or wrong
 /metrics  Prometheus metrics
-/api/explain?name=web.shop&from=default&resolver=musl&type=A
-          what a program in a pod sees that looks a name up, and why, as JSON; all but name may be left out
-/api/services?search=web&namespace=shop&offset=0&limit=50
-          services and their records, as JSON
-/api/status
-          what is served, and from where, as JSON
 ";

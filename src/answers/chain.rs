@@ -83,8 +83,8 @@ impl Ask<'_> {
         self.follow(chain, start, sink)
     }
 
-    /// Follows a chain of CNAMEs while it stays in the zone. "If that yields no record of the type,
-    /// the whole answer becomes NODATA."
+    /// Follows a chain of CNAMEs while it stays in the zone. Where it comes to nothing, the CNAMEs are
+    /// taken back (behaviour A4).
     pub(super) fn chase<S: Sink>(&self, chain: &mut Chain, start: Mark, sink: &mut S) -> Found {
         if self.qtype == code::CNAME {
             return Found::Records;
@@ -127,5 +127,5 @@ impl Ask<'_> {
     }
 }
 
-/// "At most 11 CNAMEs" (behaviour A4).
+/// So many CNAMEs are followed (behaviour A4).
 const CHAIN_MAX: usize = 11;

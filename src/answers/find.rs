@@ -148,8 +148,8 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// "insecure: the namespace must exist, the address is not checked. verified: a live pod in that
-    /// namespace whose podIP it is" (behaviour C8). SRV: "0 100 0".
+    /// Insecure pods are there where their namespace is, verified ones where a Pod of it has the
+    /// address (behaviour C8).
     fn pod<S: Sink>(&self, namespace: &[u8], name: &[u8], out: &mut Out<'_, S>) -> Found {
         let unless_unknown = |known: bool| if known && self.knows_names() { Found::Miss } else { Found::Unknown };
         let pods = self.view.options.pods;
@@ -158,7 +158,7 @@ impl<'a> Ask<'a> {
         }
         let dashed = &name[1..1 + usize::from(name[0])];
         let Some(ip) = reverse::dashed(dashed) else { return unless_unknown(true) };
-        // "The text equals": another spelling of the address is another name.
+        // Another spelling of the address is another name.
         if pods == Pods::Verified && !(reverse::is_canonical(dashed, ip) && self.pod_lives_at(namespace, ip)) {
             return unless_unknown(self.known().pods);
         }
@@ -182,8 +182,8 @@ impl<'a> Ask<'a> {
         self.view.pods.read(records::service::hash(&address), is, |_| ()).is_some()
     }
 
-    /// "First cluster IPs (exactly one; first service found), then ready endpoint addresses, one per
-    /// service, deduplicated" (behaviour A2, C11).
+    /// The first Service with this cluster IP; where there is none, every endpoint at the address
+    /// (behaviour A2, C11).
     fn ptr<S: Sink>(&self, address: IpAddr, out: &mut Out<'_, S>) -> Found {
         let Some(primary) = &self.view.primary else { return Found::Miss };
         let options = &self.view.options;
@@ -228,7 +228,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// "SOA anywhere below a served zone, existing or not: NODATA."
+    /// Below the apex there is no SOA, and no name is missed for it (behaviour B2).
     fn soa<S: Sink>(&self, name: &QueryName, out: &mut Out<'_, S>) -> Found {
         if name.labels() != self.zone.labels {
             return Found::NoData;

@@ -29,7 +29,7 @@ pub enum Place<'n> {
         /// What stands in front.
         front: Front<'n>,
     },
-    /// `1-2-3-4.NAMESPACE.pod`; one or two labels in front are ignored (behaviour C8).
+    /// `1-2-3-4.NAMESPACE.pod`; one or two labels in front do not count (behaviour C8).
     Pod {
         /// The namespace's label.
         namespace: &'n [u8],
@@ -134,7 +134,7 @@ fn topology_zone(name: &QueryName, index: usize) -> Option<Front<'_>> {
     (name.label(index - 1) == b"\x05_zone").then(|| Front::TopologyZone { zone: name.span(0, index - 2), prefer })
 }
 
-/// "Exactly one leading underscore is removed, and its absence is accepted."
+/// A name goes without its first underscore, if it has one (behaviour A1).
 fn without_underscore(label: &[u8]) -> &[u8] {
     label[1..].strip_prefix(b"_").unwrap_or(&label[1..])
 }

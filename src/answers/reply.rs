@@ -95,7 +95,7 @@ impl<'o> Reply<'o> {
         self.write_header(question.id, self.flags | flags | rcode & 15, 1)
     }
 
-    /// "EDNS version other than 0: BADVERS, OPT version 0 size 0, empty sections" (behaviour B3).
+    /// The reply to an unknown version of EDNS: an OPT record of no size, and nothing else (behaviour B3).
     pub fn finish_bad_version(&mut self, question: &Question<'_>) -> usize {
         self.length = HEADER_OCTETS;
         self.push_opt(0, false, code::BADVERS, &[], None);
@@ -329,7 +329,7 @@ pub fn reject(rejection: Rejection, buffer: &mut [u8]) -> usize {
     HEADER_OCTETS
 }
 
-/// Options that a reply repeats: NSID, EXPIRE, COOKIE, KEEPALIVE, PADDING (behaviour B3).
+/// Options that a reply repeats: in order NSID, EXPIRE, COOKIE, KEEPALIVE and PADDING (behaviour B3).
 pub fn is_echoed(option: u16) -> bool {
     matches!(option, 3 | 9 | 10 | 11 | 12)
 }

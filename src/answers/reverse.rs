@@ -45,8 +45,8 @@ fn ipv6(name: &QueryName) -> Option<Ipv6Addr> {
     Some(octets.into())
 }
 
-/// The address in a pod's name (behaviour C8): "exactly three dashes and no `--`" is IPv4, anything
-/// else IPv6.
+/// The address in a pod's name (behaviour C8): IPv4 has three dashes and no two together, anything
+/// else is IPv6.
 pub fn dashed(label: &[u8]) -> Option<IpAddr> {
     let mut text = [0; 63];
     let text = text.get_mut(..label.len())?;

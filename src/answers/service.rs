@@ -46,8 +46,8 @@ pub(super) fn answer<S: Sink>(service: &Service, front: Front<'_>, ask: &Ask<'_>
     }
 }
 
-/// A, AAAA: "every clusterIPs entry of the family"; SRV: "one per distinct port number". A service
-/// without ports is there all the same.
+/// The addresses of the family, or a SRV for each port number (behaviour A2). A service without
+/// ports is there all the same.
 #[inline]
 fn cluster_ips<S: Sink>(
     service: &Service,
@@ -105,7 +105,7 @@ fn cluster_ips<S: Sink>(
     }
 }
 
-/// "pin: only endpoints whose zone matches, none: NODATA. prefer: fall back to all."
+/// The endpoints in the zone. Where there are none: no data, or all of them for `prefer` (behaviour C9).
 fn topology_zone<S: Sink>(service: &Service, zone: &[u8], prefer: bool, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
     let is = |text: &str| zone.len() == text.len() + 1 && dotted(zone).eq(text.bytes());
     let groups = match service.by_zone.iter().find(|(text, _)| is(text)) {
@@ -130,7 +130,7 @@ fn dotted(labels: &[u8]) -> impl Iterator<Item = u8> {
     })
 }
 
-/// "CNAME: the target. A, AAAA: CNAME then the chased records. Other types: NODATA."
+/// The CNAME, which questions for addresses follow; it has no other types (behaviour A4).
 fn external<S: Sink>(to: &External, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
     match (to, ask.qtype) {
         (External::Address, _) => Found::Miss,
@@ -151,7 +151,7 @@ struct Selection<'s> {
 }
 
 impl<'s> Selection<'s> {
-    /// "NXDOMAIN where there is no endpoint at all, NODATA where there is one without such a record."
+    /// The name is there while one of its endpoints is, whatever that one's family (behaviour B2).
     fn answer<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
         let alias = || self.groups().find_map(|group| self.alias(group));
         match ask.qtype {
@@ -248,7 +248,7 @@ impl<'s> Selection<'s> {
         any
     }
 
-    /// "0 W PORT ENDPOINT for each port of the slice", then the addresses of each endpoint.
+    /// A SRV for each endpoint and port, then the addresses of each endpoint.
     fn push_srv<S: Sink>(&self, ask: &Ask<'_>, out: &mut Out<'_, S>) -> Found {
         let weight = weight(self.groups().map(|group| self.listed(group)).sum());
         let (first, before) = (out.sink.targets(), out.sink.mark().answers);
@@ -327,7 +327,7 @@ fn any_port(ports: &[Port], filter: PortFilter<'_>) -> bool {
     filter.is_any() || ports.iter().any(|port| filter.matches(port))
 }
 
-/// "Weight = max(1, 100 div N)."
+/// An equal share of a hundred, and never nothing (behaviour A3).
 fn weight(listed: usize) -> u16 {
     (100 / listed.max(1)).max(1) as u16
 }

@@ -76,7 +76,7 @@ pub(super) struct Totals {
     pub(super) dropped: Dropped,
 }
 
-/// The zone of what came to no route. "It has no closing dot, so it can not be a valid zone."
+/// The zone of what came to no route: without a dot at its end it is no zone's name.
 pub(super) const DROPPED: &str = "dropped";
 
 impl Metrics {

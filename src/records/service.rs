@@ -302,8 +302,8 @@ impl Service {
     }
 }
 
-/// "ExternalName wins over left-over cluster IPs" is decided when the object is read; here:
-/// a cluster IP without any ready endpoint does not exist under `ignore empty_service`.
+/// Whether it is an ExternalName was decided when the object was read (behaviour A4). Here: a
+/// cluster IP without any ready endpoint does not exist under `ignore empty_service` (behaviour C7).
 fn target(service: Option<&Declared>, endpoints: &Groups, rules: Rules) -> Target {
     let Some(service) = service else { return Target::Nothing };
     match &service.object.spec {
@@ -314,7 +314,7 @@ fn target(service: Option<&Declared>, endpoints: &Groups, rules: Rules) -> Targe
     }
 }
 
-/// "Target is an IPv4/IPv6 literal: NXDOMAIN. Empty target: no data. No legal name: no answer."
+/// An ExternalName may be an address, nothing, or no name at all (behaviour A4).
 fn external(target: &str) -> External {
     if target.parse::<IpAddr>().is_ok() {
         return External::Address;
@@ -348,7 +348,7 @@ impl Deref for ClusterIps {
     }
 }
 
-/// "pin: only endpoints whose slice `zone` matches" (behaviour C9).
+/// The endpoints of each topology zone (behaviour C9).
 fn by_zone<'o>(subsets: impl Iterator<Item = &'o Subset> + Clone, naming: Naming) -> Arc<[(Box<str>, Groups)]> {
     let mut zones: Vec<&str> = subsets.clone().flat_map(Subset::zones).collect();
     zones.sort_unstable();

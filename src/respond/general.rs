@@ -47,7 +47,7 @@ struct Answer {
     ending: Ending,
 }
 
-/// "BADVERS: empty sections", the question's too (behaviour B3).
+/// The reply to an unknown version of EDNS repeats no question (behaviour B3).
 static NO_QUESTION: LazyLock<Queries> =
     LazyLock::new(|| Queries::read(&mut BinDecoder::new(&[]), 0).expect("nothing can be read from nothing"));
 /// A transfer is sent in messages of so many records: about 16 KiB each.
@@ -246,7 +246,8 @@ fn echoed(options: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     Options(options).flatten().filter(|(number, _)| reply::is_echoed(*number))
 }
 
-/// "OPT echoed: size, DO and some options" (behaviour B3), and why there are no records.
+/// What the client said of itself, with the options that are repeated (behaviour B3), and why there
+/// are no records.
 fn echo(edns: &question::Edns<'_>, why: Option<Why>) -> Edns {
     let mut echo = Edns::new();
     echo.set_max_payload(edns.size_octets).set_dnssec_ok(edns.dnssec_ok);

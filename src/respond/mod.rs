@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! packet ─► read ─► route ─► find ─► settle ─► reply
-//!           B3      server   tables  rcode, SOA
+//!           bytes   server   tables  rcode, SOA
 //!        └─► plain: the same in one step, for the commonest question
 //! ```
 //!
@@ -253,7 +253,7 @@ impl Responder {
     }
 }
 
-/// "`fallthrough` is consulted only where the result would be NXDOMAIN, and before the synced check."
+/// Asked of names that are missed, and no matter whether enough is known (behaviour B2).
 fn falls_through(view: &View, name: &QueryName) -> bool {
     view.options.fallthrough.iter().any(|zone| name.zone_start(zone.wire(), zone.labels().count()).is_some())
 }

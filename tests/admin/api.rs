@@ -148,7 +148,7 @@ fn error(page: &Page) -> String {
 }
 
 /// An admin address that explains, and the store of its cluster.
-fn start() -> (Running, Arc<Mutex<Store>>) {
+pub(super) fn start() -> (Running, Arc<Mutex<Store>>) {
     let cluster = support::cluster().service("shop/web", &["10.96.0.1"], &["http:80/TCP"]).headless("shop/db");
     let picture = cluster.slice("shop/db", &["10.0.0.1"], &["pg:5432/TCP"]).namespace("default").picture();
     let view = Arc::new(View::new(support::cluster::options()));

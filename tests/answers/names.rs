@@ -73,7 +73,6 @@ fn a_service_without_an_address_yet_has_no_data() {
     assert_eq!(server.ask("_no._tcp.new.shop.svc.cluster.local", "SRV"), NXDOMAIN);
 }
 
-/// CoreDNS does not reply at all (behaviour H3: safe to improve).
 #[test]
 fn names_of_every_length_are_told_apart() {
     let names: Vec<String> = (1..=63).map(|length| "a".repeat(length)).collect();
@@ -89,6 +88,7 @@ fn names_of_every_length_are_told_apart() {
     }
 }
 
+/// CoreDNS does not reply at all (behaviour H3: safe to improve).
 #[test]
 fn an_external_name_that_is_no_name_fails() {
     let server = cluster().external("shop/bad", "a..b").external("shop/long", &"x".repeat(64)).start();

@@ -124,7 +124,8 @@ impl Builder {
     }
 }
 
-/// "The hostname, else the Pod's name where asked for, else the address with dashes" (behaviour C4).
+/// The hostname; without one, the Pod's name if that is wanted; without that, the address with
+/// dashes (behaviour C4).
 fn push_name(wire: &mut Vec<u8>, address: &Address, names: &Names, naming: Naming) {
     let start = wire.len();
     let pushed = match (&names.hostname, names.pod.as_ref().filter(|_| naming.pod_names), address) {
