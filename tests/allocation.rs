@@ -15,6 +15,7 @@ use std::{
 use clusterdns::{
     records::{view::Pods, zone::reverse_name},
     respond::{Memory, REPLY_OCTETS_MAX},
+    search::finish::Completion,
 };
 use support::{ASKED, Query, Server, cluster, query::Opt};
 
@@ -102,7 +103,7 @@ fn questions() -> Vec<(String, &'static str, &'static str)> {
         (below("WEB.Shop"), "A", FOUND),
         (below("shop"), "A", FOUND),
         (below("none.shop"), "A", MISSED),
-        (below("web.shop.svc.cluster.local.other"), "A", MISSED),
+        (below("none.shop.svc.cluster.local.other"), "A", MISSED),
         (below("_http._tcp.web.shop"), "SRV", FOUND),
         (below("db.shop"), "A", FOUND),
         (below("db.shop"), "SRV", FOUND),
@@ -124,6 +125,15 @@ fn questions() -> Vec<(String, &'static str, &'static str)> {
         ("dns-version.cluster.local".into(), "TXT", FOUND),
         ("cluster.local".into(), "AXFR", "REFUSED RD"),
         ("example.com".into(), "A", "REFUSED RD"),
+        (below("web.shop.svc.cluster.local.other"), "A", FOUND),
+        (below("web.orders.other"), "A", FOUND),
+        (below("web.orders.other"), "AAAA", FOUND),
+        (below("web.shop.other"), "A", MISSED),
+        (below("_pg._tcp.db.shop.svc.other"), "SRV", FOUND),
+        (below("www.example.com.other"), "A", MISSED),
+        ("web".into(), "A", FOUND),
+        ("web.shop".into(), "AAAA", FOUND),
+        ("none".into(), "A", MISSED),
     ]
 }
 
@@ -144,6 +154,7 @@ fn server() -> Server {
             options.local_addresses = vec!["192.0.2.53".parse().expect("an address")];
         })
         .service("shop/web", &["10.96.0.1"], &["http:80/TCP"])
+        .service("orders/web", &["10.96.0.2"], &[])
         .headless("shop/db")
         .slice("shop/db", &hosts, &["pg:5432/TCP"])
         .external("shop/alias", "alias2.shop.svc.cluster.local")
@@ -154,5 +165,7 @@ fn server() -> Server {
         .namespace("other")
         .pod("shop/db-7", "10.0.0.7")
         .rotating()
+        .searching(&["shop.svc.cluster.local", "svc.cluster.local"])
+        .completing(Completion::default())
         .start()
 }

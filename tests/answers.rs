@@ -5,6 +5,8 @@ mod support;
 
 #[path = "answers/endpoints.rs"]
 mod endpoints;
+#[path = "answers/finish.rs"]
+mod finish;
 #[path = "answers/model.rs"]
 mod model;
 #[path = "answers/names.rs"]
@@ -19,3 +21,5 @@ mod sizes;
 mod turns;
 #[path = "answers/unknown.rs"]
 mod unknown;
+#[path = "answers/why.rs"]
+mod why;

@@ -2,8 +2,14 @@
 
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/env.rs"]
+mod env;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/explain.rs"]
+mod explain;
+#[path = "cli/generated.rs"]
+mod generated;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/records.rs"]

@@ -21,6 +21,7 @@ use clusterdns::{
         Asked, Responder, Transport,
         plan::{Listener, Plan, Route, Server},
     },
+    search::finish::Completion,
 };
 
 /// How large a cluster is.
@@ -34,7 +35,7 @@ pub(crate) struct Cluster {
 
 /// 10,000 Services, and 500 headless ones with 20 endpoints each.
 pub(crate) const MIXED: Cluster = Cluster { services: 10_000, headless: 500, endpoints: 0 };
-const NAMESPACES: usize = 200;
+pub(crate) const NAMESPACES: usize = 200;
 const HEADLESS_ENDPOINTS: usize = 20;
 const ZONES: [&str; 3] = ["cluster.local", "in-addr.arpa", "ip6.arpa"];
 /// Who asks.
@@ -130,7 +131,13 @@ pub(crate) fn namespace(index: usize) -> String {
 
 /// A server of these tables, for the root as in kubeadm's Corefile.
 pub(crate) fn responder(view: Arc<View>) -> Responder {
+    responder_with(view, None)
+}
+
+/// The same, completing names.
+pub(crate) fn responder_with(view: Arc<View>, completion: Option<Completion>) -> Responder {
     Responder::new(Plan {
+        completion,
         servers: vec![Server { view: Some(view), transfer: None, rotate: true, unanswered: 2 }],
         listeners: vec![Listener {
             address: ([0, 0, 0, 0], 53).into(),
@@ -210,7 +217,7 @@ pub(crate) fn mix(cluster: Cluster, count: usize) -> Vec<Vec<u8>> {
 }
 
 /// As a stub resolver asks.
-fn packet(name: &str, qtype: u8) -> Vec<u8> {
+pub(crate) fn packet(name: &str, qtype: u8) -> Vec<u8> {
     let name = Name::parse(name).expect("a name");
     [&[0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], name.wire(), &[0, qtype, 0, 1]].concat()
 }

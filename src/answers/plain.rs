@@ -87,14 +87,14 @@ struct Reply<'o> {
 }
 
 impl Reply<'_> {
-    #[inline]
+    #[inline(always)]
     fn put<const OCTETS: usize>(&mut self, record: &[u8; OCTETS]) -> Option<()> {
         *self.buffer.get_mut(self.length..)?.first_chunk_mut()? = *record;
         self.length += OCTETS;
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_header(&mut self, answers: u16, authorities: u16, additionals: u16) {
         let flags = u16::from_be_bytes([self.buffer[2], self.buffer[3]]);
         let words = [QR | AA | flags & (RD | CD), 1, answers, authorities, additionals].map(u16::to_be_bytes);
@@ -119,7 +119,7 @@ struct Edns {
     dnssec_ok: bool,
 }
 
-#[inline]
+#[inline(always)]
 fn read<'p>(packet: &'p [u8], tree: &Tree) -> Option<Question<'p>> {
     let (header, rest) = packet.split_first_chunk::<HEADER_OCTETS>()?;
     let [_, _, counted @ .., 0, additionals] = header else { return None };

@@ -49,6 +49,8 @@ pub enum Why {
     Empty,
     /// The tables are not complete yet.
     Incomplete,
+    /// No domain of the server's search list has the name.
+    Nowhere,
     /// No zone of this server has the name.
     NotServed,
     /// Whole zones are not sent to this client.
@@ -84,6 +86,7 @@ impl Why {
             Self::Type => "the name exists, without records of this type",
             Self::Empty => "the name exists, without records of its own",
             Self::Incomplete => "the cluster is not known completely yet",
+            Self::Nowhere => "no search domain has this name",
             Self::NotServed => "no zone of this server",
             Self::Transfer => "no zone transfer for this client",
         }

@@ -140,4 +140,18 @@ mod tests {
         assert_eq!(zones(0), [(".".into(), 0, 0)]);
         assert_eq!(zones(1), [("a.b.".into(), 1, 1), ("b.".into(), 1, 1), (".".into(), 0, 1)]);
     }
+
+    #[test]
+    fn the_domains_of_the_node_are_configured_or_those_of_a_resolv_conf() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "nameserver 192.0.2.1\nsearch Corp.example lan\n").unwrap();
+        let domains = |more: &str| {
+            let path = file.path().display();
+            let text = format!("[completion]\nenabled = true\nresolv_conf = \"{path}\"\n{more}");
+            let completion = plan(&Config::parse(&text, "test").unwrap(), &[]).completion.unwrap();
+            completion.node_domains.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(domains(""), ["corp.example.", "lan."]);
+        assert_eq!(domains("node_domains = [\"other\"]"), ["other."]);
+    }
 }

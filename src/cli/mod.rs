@@ -1,7 +1,14 @@
 //! The command line: arguments in, exit code out.
 
+mod asking;
 mod check;
+mod completions;
+mod env;
+mod explain;
+mod lookup;
+mod man;
 mod records;
+mod remote;
 mod serve;
 
 use std::{
@@ -32,10 +39,23 @@ enum Command {
     Serve(serve::Serve),
     /// Print every record of a zone, as a zone file
     Records(records::Records),
+    /// Look a name up as a pod would
+    Lookup(lookup::Lookup),
+    /// Show why a name resolves for a program in a pod, or why not
+    Explain(explain::Explain),
     /// Look for mistakes in a configuration and a snapshot
     Check(check::Check),
+    /// Print the variables that Kubernetes gives to the containers of a namespace
+    Env(env::Env),
     /// Print the commented default configuration
     Config,
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Completions),
+    /// Print the manual page, with every command in it
+    #[command(after_help = "Read it, or keep it:
+  clusterdns man | man -l -
+  clusterdns man > ~/.local/share/man/man1/clusterdns.1")]
+    Man,
 }
 
 const FIRST_STEPS: &str = "\
@@ -70,8 +90,13 @@ impl Cli {
         let done = match self.command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
             Command::Serve(serve) => serve.run(),
             Command::Records(records) => records.run(),
+            Command::Lookup(lookup) => lookup.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Check(check) => check.run(),
+            Command::Env(env) => env.run(),
             Command::Config => print(config::EXAMPLE),
+            Command::Completions(completions) => completions.run(),
+            Command::Man => man::run(),
         };
         match done {
             Ok(code) => code,

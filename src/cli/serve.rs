@@ -61,6 +61,10 @@ fn announce(config: &Config, server: &Server, snapshots: &Snapshots) {
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     tracing::info!("serving {} from {}: {}", zones.join(" "), origin(config), snapshots.summary);
     tracing::info!("listening on {} (UDP, TCP)", addresses.join(", "));
+    if let Some(search) = config.search.as_ref().filter(|search| !search.domains.is_empty()) {
+        let domains: Vec<String> = search.domains.iter().map(ToString::to_string).collect();
+        tracing::info!("looking for names with fewer than {} dots in {}", search.ndots, domains.join(" "));
+    }
     for address in server.admin_addresses() {
         tracing::info!("metrics, health and readiness on http://{address}/");
     }

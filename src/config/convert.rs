@@ -95,15 +95,11 @@ impl Checked {
     /// A Pod of the namespace has its first three domains; the others come behind them.
     fn search(&mut self, search: file::Search, cluster_zone: Option<Name>) -> Search {
         let mut domains = Vec::new();
-        if let Some(namespace) = search.namespace.filter(|namespace| !namespace.get_ref().is_empty()) {
+        let chosen = search.namespace.filter(|text| !text.get_ref().is_empty()).into_iter().collect();
+        if let Some(namespace) = self.each(chosen, namespace).pop() {
             let zone = cluster_zone.unwrap_or_else(Name::root).to_string();
-            let of = |front: String| name(&format!("{front}{zone}"));
-            match of(format!("{}.svc.", namespace.get_ref())) {
-                Ok(first) => {
-                    domains = [Ok(first), of("svc.".into()), of(String::new())].into_iter().flatten().collect()
-                }
-                Err(message) => drop(self.problem::<()>(namespace.span(), message)),
-            }
+            let fronts = [format!("{namespace}.svc."), "svc.".into(), String::new()];
+            domains.extend(fronts.iter().filter_map(|front| name(&format!("{front}{zone}")).ok()));
         }
         domains.extend(self.each(search.domains, name));
         Search { domains, ndots: self.within(search.ndots, DEFAULT_NDOTS, 1..=15) }

@@ -275,4 +275,30 @@ mod tests {
         let config = Config::parse("[[server]]\n[server.kubernetes]\nzones = []\n", "c.toml").unwrap();
         assert_eq!(config.servers[0].kubernetes, None);
     }
+
+    #[test]
+    fn a_search_list_is_that_of_a_pod_and_what_stands_behind() {
+        let domains = |text: &str| {
+            let search = Config::parse(text, "c.toml").unwrap().search.unwrap();
+            search.domains.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let pods = ["shop.svc.cluster.local.", "svc.cluster.local.", "cluster.local.", "corp.example."];
+        assert_eq!(domains("[search]\nnamespace = \"shop\"\ndomains = [\"Corp.example\"]"), pods);
+        assert_eq!(domains("[search]\ndomains = [\"corp.example\"]"), pods[3..]);
+        let other =
+            "[search]\nnamespace = \"a\"\n[[server]]\n[server.kubernetes]\nzones = [\"10.in-addr.arpa\", \"k8s\"]";
+        assert_eq!(domains(other), ["a.svc.k8s.", "svc.k8s.", "k8s."]);
+        assert!(errors("[search]\nndots = 16").remove(0).contains("16 is not within 1 and 15"));
+        assert!(errors("[search]\nnamespace = \"a.b\"").remove(0).starts_with("c.toml:2:13: "));
+    }
+
+    #[test]
+    fn completion_is_off_until_it_is_asked_for() {
+        let completion = |text: &str| Config::parse(&format!("[completion]\n{text}"), "c.toml").unwrap().completion;
+        assert_eq!(completion("except_namespaces = [\"a\"]"), None);
+        let on = completion("enabled = true\nexcept_namespaces = [\"A\"]\nresolv_conf = \"\"").unwrap();
+        assert_eq!((on.except_namespaces, on.resolv_conf, on.top_level_namespaces), (vec!["a".into()], None, false));
+        assert_eq!(completion("enabled = true").unwrap().resolv_conf, Some("/etc/resolv.conf".into()));
+        assert!(errors("[completion]\nexcept_namespaces = [\"a.b\"]").remove(0).contains("no namespace"));
+    }
 }

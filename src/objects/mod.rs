@@ -10,6 +10,7 @@
 
 pub mod decode;
 mod endpoint;
+pub mod env;
 pub mod manifest;
 pub mod problem;
 pub mod snapshot;

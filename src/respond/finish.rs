@@ -54,14 +54,16 @@ impl Plan {
                 Found::Unknown => Found::Unknown,
                 _ => ask.alias(chain, sink),
             };
-            let why = || Why::of(view, zone, qtype, chain.name(), found);
+            let why = || match chain.point(&[base, domain.wire()]) {
+                Some(()) => Why::of(view, zone, qtype, chain.name(), found),
+                None => Why::Type,
+            };
             let ending = Ending::found(found, view, tells, why, sink);
             return Some(Ending { route: Some(route), finished: Some(Finished::Expanded), ..ending });
         }
         // A single label is nobody else's name.
         let (ask, route) = last.filter(|_| name.labels() == 1)?;
-        let why = || Why::of(ask.view, ask.zone, qtype, chain.name(), Found::Miss);
-        let ending = Ending::found(Found::Miss, ask.view, tells, why, sink);
+        let ending = Ending::found(Found::Miss, ask.view, tells, || Why::Nowhere, sink);
         Some(Ending { route: Some(route), finished: Some(Finished::Nowhere), ..ending })
     }
 }

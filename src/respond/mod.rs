@@ -185,7 +185,7 @@ impl Responder {
     ) -> Ending {
         let listener = &self.plan.listeners[asked.listener];
         let tells = question.edns.is_some() && self.plan.tells_why;
-        let refused = |route, why: Why| Ending { why: tells.then_some(why), ..Ending::plain(code::REFUSED, route) };
+        let told = |rcode, route, why: Why| Ending { why: tells.then_some(why), ..Ending::plain(rcode, route) };
         if question.qclass != code::CLASS_IN && !listener.any_class {
             return Ending::plain(code::REFUSED, None);
         }
@@ -194,7 +194,7 @@ impl Responder {
         }
         let Some(route) = listener.route(&finding.name, question.qtype) else {
             let expanded = self.plan.expand(asked.listener, question.qtype, tells, finding, sink);
-            return expanded.unwrap_or_else(|| refused(None, Why::NotServed));
+            return expanded.unwrap_or_else(|| told(code::REFUSED, None, Why::NotServed));
         };
         let server = &self.plan.servers[self.plan.routes[route].server];
         if let code::AXFR | code::IXFR = question.qtype
@@ -202,15 +202,14 @@ impl Responder {
         {
             return match permission {
                 Ok(()) => Ending { authoritative: true, transfer: true, ..Ending::plain(code::NOERROR, Some(route)) },
-                Err(code::REFUSED) => refused(Some(route), Why::Transfer),
+                Err(code::REFUSED) => told(code::REFUSED, Some(route), Why::Transfer),
                 Err(rcode) => Ending::plain(rcode, Some(route)),
             };
         }
         let found = server.view.as_ref().and_then(|view| self.find(server, view, question.qtype, tells, finding, sink));
         match found.or_else(|| self.plan.expand(asked.listener, question.qtype, tells, finding, sink)) {
             Some(ending) => Ending { route: ending.route.or(Some(route)), ..ending },
-            None if server.unanswered == code::REFUSED => refused(Some(route), Why::NotServed),
-            None => Ending::plain(server.unanswered, Some(route)),
+            None => told(server.unanswered, Some(route), Why::NotServed),
         }
     }
 
@@ -246,7 +245,10 @@ impl Responder {
         {
             return None;
         }
-        let why = || Why::of(view, zone, qtype, name, found);
+        let why = || match (finished, found) {
+            (Some(Finished::Completed), Found::NoData) => Why::Type,
+            _ => Why::of(view, zone, qtype, name, found),
+        };
         Some(Ending { finished, ..Ending::found(found, view, tells, why, sink) })
     }
 }

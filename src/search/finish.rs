@@ -108,7 +108,7 @@ impl<'n> Evidence<'n> {
 
     /// Whether the base ends in a namespace that is called like a top-level domain.
     pub fn is_top_level(&self) -> bool {
-        let last = Labels(self.base).last().map(|label| &label[..]);
+        let last = Labels(self.base).last();
         last.and_then(|label| std::str::from_utf8(label).ok()).is_some_and(tld::exist)
     }
 

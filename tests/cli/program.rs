@@ -83,7 +83,6 @@ pub(crate) struct Serving {
     /// What it said until it was ready.
     pub(crate) start: Vec<String>,
     pub(crate) address: SocketAddr,
-    _folder: Folder,
 }
 
 impl Serving {
@@ -91,11 +90,16 @@ impl Serving {
     pub(crate) fn start(arguments: &[&str], input: &str) -> Self {
         let folder = Folder::new();
         let config = folder.file("ports.toml", "[admin]\nlisten = [\"127.0.0.1:0\"]\n");
-        let all = [&["serve", "--config", &config, "--listen", "127.0.0.1:0"], arguments].concat();
+        Self::start_with(&config, arguments, input)
+    }
+
+    /// Serves by a configuration that has an admin address.
+    pub(crate) fn start_with(config: &str, arguments: &[&str], input: &str) -> Self {
+        let all = [&["serve", "--config", config, "--listen", "127.0.0.1:0"], arguments].concat();
         let mut child = command(&all).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = lines(child.stderr.take().unwrap());
         let input_pipe = child.stdin.take();
-        let mut serving = Self { child, lines, start: Vec::new(), address: NOWHERE, _folder: folder };
+        let mut serving = Self { child, lines, start: Vec::new(), address: NOWHERE };
         input_pipe.unwrap().write_all(input.as_bytes()).unwrap();
         serving.await_start();
         serving

@@ -140,9 +140,9 @@ impl Difference {
                 reply.answer.clear();
             }
             Ours::Completed => {
-                let replies = run.cases.iter().filter_map(|case| case.reply.as_ref());
+                let mut replies = run.cases.iter().filter_map(|case| case.reply.as_ref());
                 let completed = |reply: &&Reply| reply.question == theirs.question && reply.rcode == "NOERROR";
-                reply = Reply { octets: None, ..replies.filter(completed).next().expect("another client's").clone() };
+                reply = Reply { octets: None, ..replies.find(completed).expect("another client's").clone() };
             }
             Ours::Apex(apex) => {
                 reply.authority.iter_mut().for_each(|soa| *soa = soa.replace(&apex.to_lowercase(), apex));

@@ -4,7 +4,11 @@ use std::{cell::OnceCell, net::IpAddr};
 
 use clusterdns::{
     objects::{Change, Known, Origin, ServiceSpec},
-    records::view::{Pods, ViewOptions},
+    records::{
+        name::Name,
+        view::{Pods, ViewOptions},
+    },
+    search::finish::{Completion, SearchList},
 };
 use proptest::{option, prelude::*, sample::select};
 
@@ -59,7 +63,11 @@ const FRONTS: [&str; 14] = [
     "eu.prefer._zone.",
     "a.b.c.",
 ];
-const ENDS: [&str; 8] = [
+const ENDS: [&str; 12] = [
+    "svc",
+    "",
+    "shop.svc.cluster.local",
+    "svc.shop.svc.cluster.local",
     "svc.cluster.local",
     "svc.cluster.local",
     "svc.cluster.local",
@@ -96,11 +104,20 @@ impl Drawn {
             static SERVERS: [OnceCell<Server>; OPTIONS] = const { [const { OnceCell::new() }; OPTIONS] };
         }
         SERVERS.with(|servers| {
-            let server = servers[self.options].get_or_init(|| Server::new(options(self.options), false));
+            let server = servers[self.options].get_or_init(|| server(self.options));
             server.apply(Change::Reset(self.cluster.picture()));
             test(server)
         })
     }
+}
+
+/// Half of them finish names.
+fn server(index: usize) -> Server {
+    let completion = Completion { top_level_namespaces: index == 3, ..Completion::default() };
+    let domains = ["shop.svc.cluster.local", "svc.Cluster.local", "cluster.local", "in-addr.arpa", "example.com"];
+    let domains = domains.iter().map(|domain| Name::parse(domain).expect("a name").to_lower()).collect();
+    let finish = (Some(SearchList { domains, ndots: 5 }), Some(completion));
+    Server::new(options(index), false, if index % 2 == 1 { finish } else { (None, None) })
 }
 
 /// Every kind of pod names, and every option that changes an answer.

@@ -9,7 +9,8 @@ use clusterdns::{
         Address, Change, Endpoint, Endpoints, Known, Names, Namespace, Object, Origin, Picture, Pod, Port, Service,
         ServiceSpec, Subset,
     },
-    records::{view::ViewOptions, zone::Zone},
+    records::{name::Name, view::ViewOptions, zone::Zone},
+    search::finish::{Completion, SearchList},
 };
 
 use super::Server;
@@ -21,11 +22,20 @@ pub(crate) struct Cluster {
     known: Known,
     options: ViewOptions,
     rotate: bool,
+    search: Option<SearchList>,
+    completion: Option<Completion>,
 }
 
 /// A cluster with nothing in it, of which everything is known.
 pub(crate) fn cluster() -> Cluster {
-    Cluster { objects: Vec::new(), known: Known::ALL, options: options(), rotate: false }
+    Cluster {
+        objects: Vec::new(),
+        known: Known::ALL,
+        options: options(),
+        rotate: false,
+        search: None,
+        completion: None,
+    }
 }
 
 impl Cluster {
@@ -81,6 +91,19 @@ impl Cluster {
         self
     }
 
+    /// Names with fewer than five dots are looked for in these domains.
+    pub(crate) fn searching(mut self, domains: &[&str]) -> Self {
+        let domains = domains.iter().map(|domain| Name::parse(domain).expect("a name")).collect();
+        self.search = Some(SearchList { domains, ndots: 5 });
+        self
+    }
+
+    /// Names that a search list has begun are completed.
+    pub(crate) fn completing(mut self, completion: Completion) -> Self {
+        self.completion = Some(completion);
+        self
+    }
+
     /// What the cluster is known completely about.
     pub(crate) fn known(mut self, known: Known) -> Self {
         self.known = known;
@@ -106,7 +129,7 @@ impl Cluster {
 
     /// A server that has seen it.
     pub(crate) fn start(&self) -> Server {
-        let server = Server::new(self.options.clone(), self.rotate);
+        let server = Server::new(self.options.clone(), self.rotate, (self.search.clone(), self.completion.clone()));
         server.apply(Change::Reset(self.picture()));
         server
     }

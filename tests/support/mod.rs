@@ -27,6 +27,7 @@ use clusterdns::{
         general::Handler,
         plan::{Listener, Plan, Route, Server as PlanServer},
     },
+    search::finish::{Completion, SearchList},
 };
 
 pub(crate) use cluster::cluster;
@@ -57,12 +58,14 @@ pub(crate) const UNKNOWN: [&str; 2] = ["SERVFAIL AA RD", SOA];
 
 impl Server {
     /// A server of this view, with nothing in it.
-    pub(crate) fn new(options: ViewOptions, rotate: bool) -> Self {
+    pub(crate) fn new(options: ViewOptions, rotate: bool, finish: (Option<SearchList>, Option<Completion>)) -> Self {
         let zones = options.zones.iter().map(|zone| zone.apex.to_string()).collect::<Vec<_>>();
         let view = Arc::new(View::new(options));
         let servers = vec![PlanServer { view: Some(view.clone()), transfer: None, rotate, unanswered: SERVFAIL }];
         let zones: Vec<_> = zones.iter().map(|zone| (&**zone, 0)).collect();
-        let responder = Arc::new(Responder::new(plan(servers, &[(&zones, false)])));
+        let (search, completion) = finish;
+        let plan = Plan { search, completion, ..plan(servers, &[(&zones, false)]) };
+        let responder = Arc::new(Responder::new(plan));
         Self { store: Mutex::new(Store::new(vec![view.clone()])), view, responder }
     }
 

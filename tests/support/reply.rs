@@ -67,6 +67,9 @@ pub(crate) fn text(record: &Record) -> String {
     format!("{} {} {} {data}", record.name.to_ascii(), record.ttl, record.record_type())
 }
 
+/// RFC 8914.
+const EXTENDED_ERROR: u16 = 15;
+
 fn edns_text(edns: &Edns) -> String {
     let mut text = format!("edns {}", edns.max_payload());
     if edns.flags().dnssec_ok {
@@ -74,6 +77,11 @@ fn edns_text(edns: &Edns) -> String {
     }
     for (code, option) in &edns.options().options {
         let octets = Vec::<u8>::try_from(option).expect("an option that can be written");
+        if u16::from(*code) == EXTENDED_ERROR {
+            let (info, phrase) = octets.split_at(2);
+            text += &format!(" error {} {}", u16::from_be_bytes([info[0], info[1]]), phrase.escape_ascii());
+            continue;
+        }
         let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
         text += &format!(" {}:{hex}", u16::from(*code));
     }

@@ -1,9 +1,9 @@
 //! The ready endpoints that an object lists, as the store keeps them.
 //!
-//! Nearly every list is of plain addresses. Kept as such they take half of the memory, and the list
-//! that a change replaces is given back without a look at it.
+//! Nearly every list is of plain addresses of one family. Kept as such they take an eighth of the
+//! memory, and the list that a change replaces is given back without a look at it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Port, Ports};
 use crate::objects::{self, Address, Endpoint, Names};
@@ -19,8 +19,10 @@ pub struct Subset {
 
 #[derive(Debug)]
 enum Ready {
+    /// Without names.
+    V4(Box<[Ipv4Addr]>),
     /// Without names, each in its canonical spelling.
-    Plain(Box<[IpAddr]>),
+    V6(Box<[Ipv6Addr]>),
     Any(Box<[Endpoint]>),
 }
 
@@ -29,21 +31,14 @@ impl Subset {
     pub fn read(subset: objects::Subset, before: Option<&Self>) -> Self {
         let ports = before.map(|before| &before.ports).filter(|ports| are_ports(ports, &subset.ports));
         let ports = ports.map_or_else(|| subset.ports.iter().map(Port::new).collect(), Ports::clone);
-        let mut addresses = Vec::with_capacity(subset.ready.len());
-        addresses.extend(subset.ready.iter().map_while(plain));
-        let all_plain = addresses.len() == subset.ready.len();
-        let not_ready = subset.not_ready;
-        Self {
-            ports,
-            not_ready,
-            ready: if all_plain { Ready::Plain(addresses.into()) } else { Ready::Any(subset.ready) },
-        }
+        Self { ports, not_ready: subset.not_ready, ready: Ready::new(subset.ready) }
     }
 
     /// Whether it is the subset of this object, as far as records are made of it.
     pub fn is(&self, subset: &objects::Subset) -> bool {
         let same_ready = match &self.ready {
-            Ready::Plain(addresses) => addresses.iter().copied().map(Some).eq(subset.ready.iter().map(plain)),
+            Ready::V4(addresses) => addresses.iter().copied().map(Some).eq(subset.ready.iter().map(plain_v4)),
+            Ready::V6(addresses) => addresses.iter().copied().map(Some).eq(subset.ready.iter().map(plain_v6)),
             Ready::Any(endpoints) => *endpoints == subset.ready,
         };
         same_ready && are_ports(&self.ports, &subset.ports)
@@ -62,7 +57,8 @@ impl Subset {
     /// How many are ready.
     pub fn len(&self) -> usize {
         match &self.ready {
-            Ready::Plain(addresses) => addresses.len(),
+            Ready::V4(addresses) => addresses.len(),
+            Ready::V6(addresses) => addresses.len(),
             Ready::Any(endpoints) => endpoints.len(),
         }
     }
@@ -75,7 +71,8 @@ impl Subset {
     /// Shows every address with the names of its endpoint.
     pub(super) fn for_each(&self, mut show: impl FnMut(&Address, &Names)) {
         match &self.ready {
-            Ready::Plain(addresses) => addresses.iter().for_each(|&ip| show(&Address::Ip(ip), Names::none())),
+            Ready::V4(addresses) => addresses.iter().for_each(|&ip| show(&Address::Ip(ip.into()), Names::none())),
+            Ready::V6(addresses) => addresses.iter().for_each(|&ip| show(&Address::Ip(ip.into()), Names::none())),
             Ready::Any(endpoints) => {
                 for endpoint in endpoints {
                     endpoint.addresses.iter().for_each(|address| show(address, endpoint.names()));
@@ -89,6 +86,30 @@ impl Subset {
         let endpoints = if let Ready::Any(endpoints) = &self.ready { &**endpoints } else { &[] };
         endpoints.iter().filter_map(|endpoint| endpoint.names().zone.as_deref())
     }
+}
+
+impl Ready {
+    fn new(endpoints: Box<[Endpoint]>) -> Self {
+        if let Some(addresses) = all(&endpoints, plain_v4) {
+            return Self::V4(addresses);
+        }
+        all(&endpoints, plain_v6).map_or(Self::Any(endpoints), Self::V6)
+    }
+}
+
+/// What `plain` makes of the endpoints, if it makes something of each.
+fn all<T>(endpoints: &[Endpoint], plain: impl Fn(&Endpoint) -> Option<T>) -> Option<Box<[T]>> {
+    let mut all = Vec::with_capacity(endpoints.len());
+    all.extend(endpoints.iter().map_while(plain));
+    (all.len() == endpoints.len()).then(|| all.into())
+}
+
+fn plain_v4(endpoint: &Endpoint) -> Option<Ipv4Addr> {
+    plain(endpoint).and_then(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None })
+}
+
+fn plain_v6(endpoint: &Endpoint) -> Option<Ipv6Addr> {
+    plain(endpoint).and_then(|ip| if let IpAddr::V6(ip) = ip { Some(ip) } else { None })
 }
 
 fn plain(endpoint: &Endpoint) -> Option<IpAddr> {
