@@ -57,7 +57,11 @@ class Browser:
             "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "ALL"},
         }
-        answer = self.request("POST", self.base, {"capabilities": {"alwaysMatch": wanted}})
+        try:
+            answer = self.request("POST", self.base, {"capabilities": {"alwaysMatch": wanted}})
+        except Failed:
+            self.close()
+            raise
         self.session = f"{self.base}/{answer['sessionId']}"
 
     def close(self):
