@@ -66,7 +66,8 @@ fn announce(config: &Config, server: &Server, snapshots: &Snapshots) {
         tracing::info!("looking for names with fewer than {} dots in {}", search.ndots, domains.join(" "));
     }
     for address in server.admin_addresses() {
-        tracing::info!("metrics, health and readiness on http://{address}/");
+        let page = if config.admin_explain { "names explained, " } else { "" };
+        tracing::info!("{page}metrics, health and readiness on http://{address}/");
     }
     if let (Some(address), Some(question)) = (server.addresses().first(), server.example_question()) {
         tracing::info!("try: dig {} {question}", dig_server(*address));

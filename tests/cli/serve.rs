@@ -21,7 +21,7 @@ fn it_says_what_it_serves_from_where_and_how_to_try_it() {
         "serving cluster.local. in-addr.arpa. ip6.arpa. from the built-in example: 3 namespaces, 8 services, 7 slices"
     );
     assert_eq!(said[1], format!("listening on {ip}:{port} (UDP, TCP)"));
-    assert!(said[2].starts_with("metrics, health and readiness on http://127.0.0.1:"), "{said:?}");
+    assert!(said[2].starts_with("names explained, metrics, health and readiness on http://127.0.0.1:"), "{said:?}");
     assert_eq!(said[3], format!("try: dig @{ip} -p {port} backend-service.example.svc.cluster.local"));
     assert_eq!(said.len(), 4);
     assert_eq!(ask(&serving, "backend-service.example.svc.cluster.local"), [10, 96, 151, 12]);
