@@ -14,6 +14,7 @@
 use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use axum::{
@@ -27,7 +28,7 @@ use axum::{
     routing::{MethodRouter, any, get},
 };
 use serde::Serialize;
-use tokio::{sync::Semaphore, task};
+use tokio::{sync::Semaphore, task, time};
 
 use super::{Shown, readiness::Readiness};
 use crate::{
@@ -52,6 +53,8 @@ pub type Sources = Arc<OnceLock<Vec<String>>>;
 
 /// Explanations that are made at a time.
 const RUNNING_MAX: usize = 4;
+/// How long a request waits to be among them. Connections are limited, so few wait.
+const PATIENCE_MAX: Duration = Duration::from_secs(1);
 /// Services of a page where nobody says how many.
 const LIMIT_USUAL: usize = 50;
 
@@ -84,7 +87,8 @@ impl Api {
 
     /// Answers with what `work` makes, on a thread that may wait for the store.
     async fn answer<T: Serialize>(self, work: impl FnOnce(&Explainer) -> T + Send + 'static) -> Response {
-        let Ok(permit) = self.running.try_acquire_owned() else {
+        // What a page asks for comes at once and is made in milliseconds: a moment's patience serves it.
+        let Ok(Ok(permit)) = time::timeout(PATIENCE_MAX, self.running.acquire_owned()).await else {
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "too many explanations at once: ask again");
         };
         // A client that leaves does not end the work: the permit stays with it.
