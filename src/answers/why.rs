@@ -98,6 +98,7 @@ impl Why {
             Found::Unknown => return Self::Incomplete,
             Found::Refused => return Self::Transfer,
             Found::Failed => return Self::ExternalName,
+            Found::NoData if qtype == code::SOA => return Self::Type,
             _ => {}
         }
         if qtype == code::PTR && zone.reverse && reverse::address(name).is_some() {

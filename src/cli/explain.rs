@@ -1,11 +1,16 @@
 //! `clusterdns explain`: each question of a lookup, and why it ends as it does.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use super::{
     Failure,
     asking::{self, Asking},
-    print,
+    print, printable,
 };
 use crate::{
     explain::{Explanation, Reply, Request, Step},
@@ -47,15 +52,26 @@ impl Explain {
     fn explain(&self) -> Result<ExitCode, Failure> {
         let mut request = Request::parse(&self.name, &self.from, &self.resolver, &self.qtype).map_err(Failure)?;
         if let Some(path) = &self.resolv_conf {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+            let text = read(path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
             request.resolv_conf = Some(ResolvConf::parse(&text));
         }
         let explanation = self.asking.explain(&request)?;
-        print(&if self.json { json(&explanation)? } else { text(&explanation) })?;
+        print(&if self.json { json(&explanation)? } else { printable(&text(&explanation)) })?;
         Ok(if explanation.resolves { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
+
+/// A resolv.conf: a longer file is none.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(RESOLV_CONF_OCTETS_MAX + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > RESOLV_CONF_OCTETS_MAX {
+        true => Err(io::Error::other("longer than any resolv.conf")),
+        false => Ok(text),
+    }
+}
+
+const RESOLV_CONF_OCTETS_MAX: u64 = 64 * 1024;
 
 fn json(explanation: &Explanation) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(explanation).map_err(|error| Failure(error.to_string()))?;
@@ -100,16 +116,41 @@ fn reply(reply: &Reply) -> String {
     }
 }
 
-/// Columns as wide as their widest cell, the last one ragged.
+/// Columns as wide as their widest cell, the last one ragged. No name is longer than a cell may be.
 fn table(rows: Vec<Vec<String>>) -> Vec<String> {
+    let cell = |cell: String| {
+        if cell.chars().nth(CELL_MAX).is_none() { cell } else { cell.chars().take(CELL_MAX).chain(['…']).collect() }
+    };
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
+    let line = |row: &Vec<_>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     rows.iter().map(line).collect()
+}
+
+/// Characters of a cell.
+const CELL_MAX: usize = 260;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that is not ours may send anything.
+    #[test]
+    fn a_cell_is_never_wider_than_a_name() {
+        let lines = table(vec![vec!["x".repeat(70_000), "done".into()], vec!["y".into(), "done".into()]]);
+        assert!(lines.iter().all(|line| line.chars().count() < CELL_MAX + 20), "{}", lines[0].len());
+        assert!(lines[0].ends_with("x…  done"), "{}", lines[0]);
+    }
+
+    #[test]
+    fn a_text_cannot_command_a_terminal() {
+        assert_eq!(printable("a\x1b]0;b\x07\r\nc"), "a\u{fffd}]0;b\u{fffd}\u{fffd}\nc");
+    }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{
     Failure,
     asking::{self, Asking},
-    complain, print,
+    complain, print, printable,
 };
 use crate::explain::{Explanation, Record, Request};
 
@@ -38,10 +38,10 @@ impl Lookup {
         let request = Request::parse(&self.name, &self.from, "", qtype).map_err(Failure)?;
         let explanation = self.asking.explain(&request)?;
         if !explanation.resolves {
-            complain(&format!("{}: {}", self.name, explanation.reason));
+            complain(&printable(&format!("{}: {}", self.name, explanation.reason)));
             return Ok(ExitCode::FAILURE);
         }
-        print(&if self.qtype.is_some() { short(&explanation) } else { addresses(&explanation) })
+        print(&printable(&if self.qtype.is_some() { short(&explanation) } else { addresses(&explanation) }))
     }
 }
 

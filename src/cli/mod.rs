@@ -176,6 +176,12 @@ fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// A text for a terminal: what came from a file or a server cannot command it.
+fn printable(text: &str) -> String {
+    let shown = |letter: char| if letter.is_control() && letter != '\n' { char::REPLACEMENT_CHARACTER } else { letter };
+    text.chars().map(shown).collect()
+}
+
 /// Prints to standard output. A reader that has seen enough is no failure.
 fn print(text: &str) -> Result<ExitCode, Failure> {
     match io::stdout().lock().write_all(text.as_bytes()) {

@@ -23,7 +23,7 @@ pub(super) struct Serve {
     /// Where to listen, UDP and TCP, in place of the configured addresses. May be repeated
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
-    /// Where to serve metrics, health and readiness, in place of the configured addresses. May be repeated
+    /// Where to serve the page that explains names, metrics, health and readiness, in place of the configured addresses. May be repeated
     #[arg(long, value_name = "ADDR:PORT")]
     admin: Vec<SocketAddr>,
 }

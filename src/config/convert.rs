@@ -15,7 +15,12 @@ use super::{
     error::Problem,
     file::{self, CidrOrFalse},
 };
-use crate::records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone};
+use crate::records::{
+    name::{Name, is_label},
+    selector::Selector,
+    view::ViewOptions,
+    zone::Zone,
+};
 
 /// Checks a file. All of its problems are found at once.
 pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
@@ -259,10 +264,7 @@ fn cluster_zone(servers: &[Server]) -> Option<Name> {
 }
 
 fn namespace(text: &str) -> Result<String, String> {
-    match Name::parse(text) {
-        Ok(name) if name.labels().count() == 1 => Ok(text.to_ascii_lowercase()),
-        _ => Err(format!("\"{text}\" is no namespace")),
-    }
+    if is_label(text) { Ok(text.to_ascii_lowercase()) } else { Err(format!("\"{text}\" is no namespace")) }
 }
 
 /// A CIDR, or one address.

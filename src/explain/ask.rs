@@ -31,8 +31,8 @@ pub(super) struct Answer {
 }
 
 /// Asks over UDP, with room for the longest reply.
-pub(super) fn ask(responder: &Responder, name: &Name, qtype: u16) -> Answer {
-    let asked = Asked { client: CLIENT, transport: Transport::Udp, listener: 0 };
+pub(super) fn ask(responder: &Responder, listener: usize, name: &Name, qtype: u16) -> Answer {
+    let asked = Asked { client: CLIENT, transport: Transport::Udp, listener };
     let mut reply = vec![0; REPLY_OCTETS_MAX];
     let outcome = responder.answer(&packet(name, qtype), &asked, &mut Memory::default(), &mut reply);
     let message = outcome.and_then(|outcome| Message::from_bytes(&reply[..outcome.reply_octets]).ok());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hickory_proto::rr;
 use serde::{Deserialize, Serialize};
 
 use super::{Explainer, Record, near};
@@ -14,6 +15,7 @@ use crate::{
         view::View,
         zone::Zone,
     },
+    respond::zone_file,
 };
 
 /// What the tables hold.
@@ -112,26 +114,34 @@ impl Explainer {
         let facts = self.store().service(namespace, name).unwrap_or_default();
         let owner = format!("{name}.{namespace}.svc.{}", zone.apex);
         let mut records = Vec::new();
+        let mut more = 0;
         for qtype in [code::A, code::AAAA] {
-            self.add_records(&owner, qtype, &mut records);
+            more += self.add_records(&owner, qtype, &mut records);
         }
         for (port, protocol) in ports {
-            self.add_records(&format!("_{port}._{protocol}.{owner}"), code::SRV, &mut records);
+            more += self.add_records(&format!("_{port}._{protocol}.{owner}"), code::SRV, &mut records);
         }
-        let more = records.len().saturating_sub(RECORDS_MAX);
-        records.truncate(RECORDS_MAX);
         let (namespace, name, kind) = (namespace.to_owned(), name.to_owned(), kind.to_owned());
         Some(Listed { namespace, name, kind, ready: facts.ready, not_ready: facts.not_ready, records, more })
     }
 
-    /// A CNAME is the answer to both families; it is listed once, without what it leads to.
-    fn add_records(&self, owner: &str, qtype: u16, records: &mut Vec<Record>) {
-        let Ok(name) = Name::parse(owner) else { return };
-        for record in self.ask(&name, qtype).records.iter().map(Record::new) {
-            if record.name == owner && !records.contains(&record) {
+    /// A CNAME is the answer to both families; it is listed once, without what it leads to. Says how
+    /// many found no room.
+    fn add_records(&self, owner: &str, qtype: u16, records: &mut Vec<Record>) -> usize {
+        let Ok(name) = Name::parse(owner) else { return 0 };
+        let own = |record: &&rr::Record| zone_file::name(&record.name) == owner;
+        let mut more = 0;
+        for record in self.ask(&name, qtype).records.iter().filter(own) {
+            if records.len() == RECORDS_MAX {
+                more += 1;
+                continue;
+            }
+            let record = Record::new(record);
+            if !records.contains(&record) {
                 records.push(record);
             }
         }
+        more
     }
 }
 

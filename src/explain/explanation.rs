@@ -4,6 +4,7 @@
 use hickory_proto::rr;
 use serde::{Deserialize, Serialize};
 
+use super::request::type_name;
 use crate::{respond::zone_file, search};
 
 /// What a program sees when it looks a name up, and why.
@@ -82,7 +83,7 @@ impl Record {
         Self {
             name: zone_file::name(&record.name),
             ttl_secs: record.ttl,
-            rtype: record.record_type().to_string(),
+            rtype: type_name(record.record_type().into()),
             data: zone_file::data(&record.data),
         }
     }
@@ -91,7 +92,7 @@ impl Record {
 impl Reply {
     pub(super) fn new(qtype: u16, reply: search::Reply, records: &[rr::Record]) -> Self {
         let records = records.iter().map(Record::new).collect();
-        Self { qtype: rr::RecordType::from(qtype).to_string(), result: result(reply).into(), records }
+        Self { qtype: type_name(qtype), result: result(reply).into(), records }
     }
 }
 

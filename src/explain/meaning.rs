@@ -64,10 +64,10 @@ pub(super) enum Front {
 
 impl<'p> Meaning<'p> {
     /// The meaning of a question that got this answer. None where the cluster has no say in it.
-    pub(super) fn of(plan: &'p Plan, name: &Name, qtype: u16, answer: &Answer) -> Option<Self> {
+    pub(super) fn of(plan: &'p Plan, listener: usize, name: &Name, qtype: u16, answer: &Answer) -> Option<Self> {
         let mut query = QueryName::new();
         query.read(name.wire())?;
-        let route = plan.listeners.first()?.route(&query, qtype)?;
+        let route = plan.listeners.get(listener)?.route(&query, qtype)?;
         let server = &plan.servers[plan.routes[route].server];
         let (view, (zone, _)) = (server.view.as_deref()?, server.zone_of(&query)?);
         let why = match answer.found() {

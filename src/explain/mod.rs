@@ -26,8 +26,12 @@ use std::{
 };
 
 use crate::{
+    answers::{code, question::QueryName},
     records::{name::Name, store::Store, view::View, zone::Zone},
-    respond::{Responder, plan::Plan},
+    respond::{
+        Responder,
+        plan::{Listener, Plan},
+    },
     search::{self, ResolvConf, Resolver, Then, Walk, finish::Finished, walk},
 };
 use ask::Answer;
@@ -44,6 +48,8 @@ pub const SUGGESTIONS_MAX: usize = 3;
 pub struct Explainer {
     responder: Arc<Responder>,
     store: Arc<Mutex<Store>>,
+    /// Where pods ask: the first listener that leads to the cluster's zone.
+    listener: usize,
 }
 
 /// What was asked on the way, and what came.
@@ -52,7 +58,8 @@ type Answers = HashMap<(Name, u16), Answer>;
 impl Explainer {
     /// Explains what `responder` says of the cluster in `store`.
     pub fn new(responder: Arc<Responder>, store: Arc<Mutex<Store>>) -> Self {
-        Self { responder, store }
+        let listener = listener(responder.plan());
+        Self { responder, store, listener }
     }
 
     /// Follows a lookup, and says why it ends as it does.
@@ -91,7 +98,7 @@ impl Explainer {
     }
 
     fn ask(&self, name: &Name, qtype: u16) -> Answer {
-        ask::ask(&self.responder, name, qtype)
+        ask::ask(&self.responder, self.listener, name, qtype)
     }
 
     /// The one that was given, or what the kubelet writes for a pod of the namespace.
@@ -123,6 +130,19 @@ impl Explainer {
     fn cluster_zone(&self) -> Option<&Zone> {
         self.views().find_map(|view| view.primary.as_ref())
     }
+}
+
+/// The first listener with a route to the first zone of names.
+fn listener(plan: &Plan) -> usize {
+    let leads_there = |listener: &Listener| {
+        plan.servers.iter().filter_map(|server| server.view.as_ref()).find_map(|view| {
+            let mut apex = QueryName::new();
+            apex.read(view.primary.as_ref()?.apex.wire())?;
+            let server = &plan.servers[plan.routes[listener.route(&apex, code::A)?].server];
+            Some(server.view.as_ref().is_some_and(|other| Arc::ptr_eq(other, view)))
+        })
+    };
+    plan.listeners.iter().position(|listener| leads_there(listener) == Some(true)).unwrap_or_default()
 }
 
 impl Case<'_> {

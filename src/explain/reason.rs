@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use hickory_proto::rr::RData;
+
 use super::{
     Answers, Explainer, Request, SUGGESTIONS_MAX,
     ask::Answer,
@@ -16,7 +18,8 @@ use super::{
 };
 use crate::{
     answers::why::Why,
-    search::{Heard, Outcome, Reply, ResolvConf, Resolver, Step, Walk},
+    records::name::Name,
+    search::{Heard, Outcome, Reply, ResolvConf, Resolver, Step, Walk, finish::Finished},
 };
 
 /// A lookup and all that was heard.
@@ -96,7 +99,13 @@ impl Case<'_> {
         let sentence = match meaning {
             None if self.walk.steps.is_empty() => format!("{} is an address: nothing is asked", self.request.name),
             None => String::new(),
-            Some((_, meaning)) => meaning.map(|meaning| sentence::found(self.explainer, &meaning)).unwrap_or_default(),
+            Some((answer, meaning)) => {
+                let found = meaning.map(|meaning| sentence::found(self.explainer, &meaning)).unwrap_or_default();
+                match answer.finished {
+                    Some(Finished::Expanded) => format!("only the search list of this server leads to it. {found}"),
+                    _ => found,
+                }
+            }
         };
         Finding::new(Weight::There, sentence)
     }
@@ -172,7 +181,20 @@ impl Case<'_> {
         let name = step.name.as_ref()?;
         step.replies.iter().find_map(|&(qtype, _)| {
             let answer = self.answers.get(&(name.clone(), qtype)).filter(|answer| wanted(answer))?;
-            Some((answer, Meaning::of(self.explainer.plan(), name, qtype, answer)))
+            let target = self.target(step, answer);
+            let meant = target.as_ref().unwrap_or(name);
+            Some((answer, Meaning::of(self.explainer.plan(), self.explainer.listener, meant, qtype, answer)))
+        })
+    }
+
+    /// The name that stands for one that the server has finished.
+    fn target(&self, step: &Step, answer: &Answer) -> Option<Name> {
+        answer.finished.filter(|finished| matches!(finished, Finished::Completed | Finished::Expanded))?;
+        let name = step.name.as_ref()?;
+        let answers = step.replies.iter().filter_map(|(qtype, _)| self.answers.get(&(name.clone(), *qtype)));
+        answers.filter_map(|answer| answer.records.first()).find_map(|record| match &record.data {
+            RData::CNAME(target) => Name::parse(&target.to_ascii()).ok(),
+            _ => None,
         })
     }
 

@@ -6,7 +6,7 @@ use hickory_proto::rr::RecordType;
 
 use crate::{
     answers::code,
-    records::name::Name,
+    records::name::is_label,
     search::{Lookup, ResolvConf, Resolver},
 };
 
@@ -56,8 +56,17 @@ impl Request {
             Lookup::Addresses => ADDRESSES.into(),
             Lookup::Ipv4 => "A".into(),
             Lookup::Ipv6 => "AAAA".into(),
-            Lookup::Records(qtype) => RecordType::from(qtype).to_string(),
+            Lookup::Records(qtype) => type_name(qtype),
         }
+    }
+}
+
+/// What a type is called, so that [`Request::parse`] reads it.
+pub(super) fn type_name(qtype: u16) -> String {
+    let name = RecordType::from(qtype).to_string();
+    match RecordType::from_str(&name) {
+        Ok(read) if u16::from(read) == qtype => name,
+        _ => format!("TYPE{qtype}"),
     }
 }
 
@@ -70,9 +79,9 @@ fn checked_name(name: &str) -> Result<String, String> {
 }
 
 fn namespace(text: &str) -> Result<String, String> {
-    match Name::parse(text) {
-        Ok(name) if name.labels().count() == 1 && !text.ends_with('.') => Ok(text.to_ascii_lowercase()),
-        _ => Err(format!("from \"{}\": no namespace is called like this", text.escape_debug())),
+    match is_label(text) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err(format!("from \"{}\": no namespace is called like this", text.escape_debug())),
     }
 }
 
@@ -108,6 +117,10 @@ mod tests {
             }
         }
         assert_eq!(Request::parse("web", "", "", "type33").unwrap().lookup, Lookup::Records(code::SRV));
+        for qtype in 0..=u16::MAX {
+            let name = type_name(qtype);
+            assert_eq!(Request::parse("web", "", "", &name).unwrap().qtype(), name);
+        }
     }
 
     #[test]
@@ -117,7 +130,9 @@ mod tests {
         };
         assert!(why("", "", "", "").starts_with("name: "));
         assert!(why(&"x".repeat(256), "", "", "").starts_with("name: 256 octets"));
-        assert!(why("web", "a.b", "", "").starts_with("from \"a.b\": "));
+        for from in ["a.b", "a b", "a\nsearch evil", "<b>", "-a"] {
+            assert!(why("web", from, "", "").starts_with("from "), "{from}");
+        }
         assert!(why("web", ".", "", "").starts_with("from \".\": "));
         assert_eq!(
             why("web", "", "bionic", ""),

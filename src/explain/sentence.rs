@@ -104,7 +104,7 @@ fn no_port(meaning: &Meaning<'_>, path: &str, port: &str, protocol: &str) -> Str
 fn no_target(explainer: &Explainer, request: &Request, meaning: &Meaning<'_>) -> String {
     let Some((name, target)) = external(meaning).zip(target(meaning)) else { return Why::Target.phrase().into() };
     let answer = explainer.ask(&name, code::A);
-    match Meaning::of(explainer.plan(), &name, code::A, &answer) {
+    match Meaning::of(explainer.plan(), explainer.listener, &name, code::A, &answer) {
         None => outside_target(&target),
         Some(inner) if !inner.exists() => format!("ExternalName points to {target}, which does not exist"),
         // An ExternalName behind an ExternalName is not followed: it might lead back here.

@@ -295,6 +295,10 @@ fn what_the_server_does_for_clients_is_shown() {
     let told = all.explain("web.team-a");
     assert_eq!((told.resolves, told.steps.len(), &*told.steps[0].reason), (true, 1, "this server completed the name"));
     assert_eq!(told.records[0].rtype, "CNAME");
+    assert_eq!(
+        told.reason, "Service team-a/web exists, it has no endpoints",
+        "not that of the name that was asked for"
+    );
     let told = all.explain("example.com");
     assert_eq!(
         (told.steps.len(), &*told.steps[0].reason),

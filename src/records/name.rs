@@ -128,6 +128,15 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
+/// Whether a text is a name of one label as Kubernetes has them (RFC 1123 section 2.1), in any case.
+pub fn is_label(text: &str) -> bool {
+    let inner = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
+    (1..=LABEL_OCTETS_MAX).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
 /// Labels of a name in wire form, from the left. Ends at the root label or at the end.
 #[derive(Clone, Debug)]
 pub struct Labels<'a>(pub &'a [u8]);

@@ -14,7 +14,7 @@ use crate::{
         why::Why,
     },
     records::name::Name,
-    search::finish::{Completion, Evidence, Finished},
+    search::finish::{Completion, Evidence, Finished, is_top_level},
 };
 
 impl Plan {
@@ -30,7 +30,7 @@ impl Plan {
     ) -> Option<Ending> {
         let search = self.search.as_ref()?;
         let Finding { name, chain, turn } = finding;
-        if !search.applies(name) {
+        if !search.applies(name, qtype) {
             return None;
         }
         let base = name.span(0, name.labels());
@@ -61,8 +61,8 @@ impl Plan {
             let ending = Ending::found(found, view, tells, why, sink);
             return Some(Ending { route: Some(route), finished: Some(Finished::Expanded), ..ending });
         }
-        // A single label is nobody else's name.
-        let (ask, route) = last.filter(|_| name.labels() == 1)?;
+        // A single label is nobody else's name, unless the world has it.
+        let (ask, route) = last.filter(|_| name.labels() == 1 && !is_top_level(base))?;
         let ending = Ending::found(Found::Miss, ask.view, tells, || Why::Nowhere, sink);
         Some(Ending { route: Some(route), finished: Some(Finished::Nowhere), ..ending })
     }

@@ -7,7 +7,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use hickory_proto::{
@@ -37,6 +40,8 @@ use crate::answers::{
 pub struct Handler {
     responder: Arc<Responder>,
     listener: usize,
+    /// How many messages were answered, so that answers of several addresses turn.
+    answered: Arc<AtomicUsize>,
 }
 
 /// The reply to a request, before it is encoded.
@@ -56,13 +61,13 @@ const RECORDS_PER_MESSAGE: usize = 200;
 impl Handler {
     /// Answers as `listener` of the responder's plan does.
     pub fn new(responder: Arc<Responder>, listener: usize) -> Self {
-        Self { responder, listener }
+        Self { responder, listener, answered: Arc::default() }
     }
 
     /// Answers a message that came over a stream: with one message, or several of a transfer.
     /// None where there is no reply.
     pub fn answer_stream(&self, message: &[u8], client: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
-        let mut memory = Memory::default();
+        let mut memory = Memory::starting_at(self.answered.fetch_add(1, Ordering::Relaxed));
         let question = match question::read(message, &mut memory.finding.name) {
             Packet::Ignored => return None,
             Packet::Rejected(rejection) => {

@@ -33,7 +33,7 @@ use crate::{
         why::Why,
     },
     records::view::View,
-    search::finish::Finished,
+    search::finish::{Finished, SearchList},
 };
 use plan::{Plan, Server, ShortCut};
 
@@ -194,7 +194,7 @@ impl Responder {
         }
         let Some(route) = listener.route(&finding.name, question.qtype) else {
             let expanded = self.plan.expand(asked.listener, question.qtype, tells, finding, sink);
-            return expanded.unwrap_or_else(|| told(code::REFUSED, None, Why::NotServed));
+            return expanded.unwrap_or_else(|| told(code::REFUSED, None, self.why_not_here(question, finding)));
         };
         let server = &self.plan.servers[self.plan.routes[route].server];
         if let code::AXFR | code::IXFR = question.qtype
@@ -209,8 +209,14 @@ impl Responder {
         let found = server.view.as_ref().and_then(|view| self.find(server, view, question.qtype, tells, finding, sink));
         match found.or_else(|| self.plan.expand(asked.listener, question.qtype, tells, finding, sink)) {
             Some(ending) => Ending { route: ending.route.or(Some(route)), ..ending },
-            None => told(server.unanswered, Some(route), Why::NotServed),
+            None => told(server.unanswered, Some(route), self.why_not_here(question, finding)),
         }
+    }
+
+    /// Why a name is not answered that no zone here has.
+    fn why_not_here(&self, question: &Question<'_>, finding: &Finding) -> Why {
+        let looked_for = |search: &SearchList| search.applies(&finding.name, question.qtype);
+        if self.plan.search.as_ref().is_some_and(looked_for) { Why::Nowhere } else { Why::NotServed }
     }
 
     /// Looks the name up in the view. None where it is left to the next stage.

@@ -24,10 +24,11 @@ pub struct SearchList {
 }
 
 impl SearchList {
-    /// Whether a name is looked for in the domains before it is asked as it is.
+    /// Whether a name is looked for in the domains before it is asked as it is: if programs ask
+    /// for this type. Resolvers that walk down the tree ask for others, and mean what they write.
     #[inline]
-    pub fn applies(&self, name: &QueryName) -> bool {
-        (1..=usize::from(self.ndots)).contains(&name.labels())
+    pub fn applies(&self, name: &QueryName, qtype: u16) -> bool {
+        (1..=usize::from(self.ndots)).contains(&name.labels()) && LOOKED_UP.contains(&qtype)
     }
 }
 
@@ -78,6 +79,15 @@ impl Finished {
     }
 }
 
+/// Whether labels in wire form end as names of the world do.
+pub fn is_top_level(labels: &[u8]) -> bool {
+    let last = Labels(labels).last();
+    last.and_then(|label| std::str::from_utf8(label).ok()).is_some_and(tld::exist)
+}
+
+/// A, CNAME, PTR, MX, TXT, AAAA, SRV, NAPTR, SVCB, HTTPS.
+const LOOKED_UP: [u16; 10] = [1, 5, 12, 15, 16, 28, 33, 35, 64, 65];
+
 /// A name of the form `BASE.NAMESPACE.svc.ZONE`.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'n> {
@@ -108,8 +118,7 @@ impl<'n> Evidence<'n> {
 
     /// Whether the base ends in a namespace that is called like a top-level domain.
     pub fn is_top_level(&self) -> bool {
-        let last = Labels(self.base).last();
-        last.and_then(|label| std::str::from_utf8(label).ok()).is_some_and(tld::exist)
+        is_top_level(self.base)
     }
 
     fn ends_with(&self, end: &[u8]) -> bool {

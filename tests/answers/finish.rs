@@ -169,6 +169,15 @@ fn a_short_name_that_is_nowhere_does_not_exist_and_a_longer_one_is_not_ours() {
     assert_eq!(elsewhere.ask("none", "A"), [REFUSED], "the last domain is not ours");
 }
 
+/// Whoever walks down the tree from the root must not hear that `com` does not exist.
+#[test]
+fn what_the_world_has_is_not_said_to_be_nowhere() {
+    let server = orders().searching(&DOMAINS).start();
+    for (name, qtype) in [("com", "A"), ("com", "NS"), ("none", "NS"), ("web", "DS"), ("web.orders", "SOA")] {
+        assert_eq!(server.ask(name, qtype), [REFUSED], "{name} {qtype}");
+    }
+}
+
 #[test]
 fn a_name_with_five_dots_or_in_a_zone_of_ours_is_asked_as_it_is() {
     let server = orders().headless("default/d").slice("default/d", &["a.b.c.d.e=10.0.0.1"], &[]);

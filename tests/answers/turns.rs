@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clusterdns::respond::Memory;
+use clusterdns::respond::{Memory, general::Handler};
 
-use crate::support::{Query, cluster, cluster::Cluster, reply};
+use crate::support::{ASKED, Query, cluster, cluster::Cluster, reply};
 
 fn headless(count: usize) -> Cluster {
     let hosts: Vec<String> = (1..=count).map(|index| format!("10.0.0.{index}")).collect();
@@ -73,4 +73,16 @@ fn without_rotation_the_order_stays() {
     let packet = Query::new("db.shop.svc.cluster.local", "A").encode();
     let replies: BTreeSet<_> = (0..10).map(|_| server.answer(&packet, &mut memory)).collect();
     assert_eq!(replies.len(), 1);
+}
+
+/// A client that comes over TCP because the answer was cut takes its first address too.
+#[test]
+fn answers_over_tcp_turn_too() {
+    let handler = Handler::new(headless(4).start().responder.clone(), 0);
+    let query = Query::new("db.shop.svc.cluster.local", "A").encode();
+    let first = |_| {
+        let (messages, _) = handler.answer_stream(&query, ASKED.client).expect("an answer");
+        reply::lines(&query, &messages[0])[1].clone()
+    };
+    assert_eq!((0..8).map(first).collect::<BTreeSet<_>>().len(), 4);
 }

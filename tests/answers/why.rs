@@ -51,7 +51,13 @@ fn failures_have_codes_of_their_own() {
     assert_eq!(told(&unknown, "idle.shop.svc.cluster.local", "A"), "error 14 the cluster is not known completely yet");
     assert_eq!(told(&shop(), "www.example.com", "A"), "error 20 no zone of this server");
     let searching = shop().searching(&["default.svc.cluster.local"]);
-    assert_eq!(told(&searching, "none", "A"), "error 0 no search domain has this name");
+    for name in ["none", "web.none"] {
+        assert_eq!(told(&searching, name, "A"), "error 0 no search domain has this name");
+    }
+    assert_eq!(
+        told(&shop(), "none.shop.svc.cluster.local", "SOA"),
+        "error 0 the name exists, without records of this type"
+    );
     assert_eq!(told(&shop(), "cluster.local", "AXFR"), "error 18 no zone transfer for this client");
 }
 
