@@ -6,7 +6,7 @@
 //! GET /api/status                                                           what is served from where
 //! ```
 //!
-//! Whatever goes wrong is `{"error": "..."}`: 400 where the request makes no sense, 404 for another
+//! Whatever goes wrong here is `{"error": "..."}`: 400 where the request makes no sense, 404 for another
 //! path and where the API is turned off, 503 where too many explanations are being made. An
 //! explanation takes milliseconds of a thread that nobody else waits for, and four of them are made
 //! at a time, so no client can hold up a probe or a change of the cluster.
@@ -30,7 +30,7 @@ use axum::{
 use serde::Serialize;
 use tokio::{sync::Semaphore, task, time};
 
-use super::{Shown, readiness::Readiness};
+use super::{Shown, host::Hosts, readiness::Readiness};
 use crate::{
     explain::{
         DEFAULT_FROM, Explainer, Request,
@@ -46,6 +46,8 @@ pub struct Api {
     explainer: Explainer,
     sources: Sources,
     running: Arc<Semaphore>,
+    /// Names under which it may be asked that anybody could register.
+    pub(super) hosts: Hosts,
 }
 
 /// Where the cluster is read from, in words; set by whoever reads it.
@@ -81,8 +83,8 @@ struct Refusal {
 
 impl Api {
     /// Explains with this explainer.
-    pub fn new(explainer: Explainer, sources: Sources) -> Self {
-        Self { explainer, sources, running: Arc::new(Semaphore::new(RUNNING_MAX)) }
+    pub fn new(explainer: Explainer, sources: Sources, hosts: Vec<String>) -> Self {
+        Self { explainer, sources, running: Arc::new(Semaphore::new(RUNNING_MAX)), hosts: hosts.into() }
     }
 
     /// Answers with what `work` makes, on a thread that may wait for the store.
@@ -197,7 +199,7 @@ impl<'u> Parameters<'u> {
     }
 }
 
-fn refusal(status: StatusCode, why: impl Into<String>) -> Response {
+pub(super) fn refusal(status: StatusCode, why: impl Into<String>) -> Response {
     json(status, &Refusal { error: why.into() })
 }
 

@@ -9,6 +9,7 @@
 //! manifests that probe them work if we listen on all three.
 
 pub mod api;
+mod host;
 mod page;
 mod pages;
 pub mod readiness;

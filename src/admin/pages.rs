@@ -6,18 +6,24 @@ use axum::{
     Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
+    middleware::from_fn_with_state,
     response::IntoResponse,
     routing::get,
 };
 
-use super::{Shown, api, page, readiness::Readiness};
+use super::{Shown, api, host, page, readiness::Readiness};
 use crate::observe::metrics::Metrics;
 
 /// Everything there is to see.
 pub(super) fn router(shown: Shown) -> Router {
-    let root = if shown.explain.is_some() { get(page::page) } else { get(|| async { PATHS }) };
-    api::router(&shown)
-        .route("/", root)
+    let explained = match &shown.explain {
+        Some(api) => {
+            let hosts = from_fn_with_state(api.hosts.clone(), host::check);
+            api::router(&shown).route("/", get(page::page)).layer(hosts)
+        }
+        None => api::router(&shown).route("/", get(|| async { PATHS })),
+    };
+    explained
         .route("/health", get(|| async { "OK" }))
         .route("/ready", get(ready).with_state(shown.readiness))
         .route("/metrics", get(metrics).with_state(shown.metrics))

@@ -141,7 +141,7 @@ impl Server {
             drain: watch::channel(false).0,
             close_admin: watch::channel(false).0,
         };
-        server.start_admin(admin, config.admin_explain);
+        server.start_admin(admin, config);
         Ok(server)
     }
 
@@ -171,8 +171,9 @@ impl Server {
     }
 
     /// Serves metrics, health and readiness: already while the cluster is read, for probes ask then.
-    fn start_admin(&self, admin: Admin, explain: bool) {
-        let explain = explain.then(|| Api::new(self.explainer(), self.feed.sources.clone()));
+    fn start_admin(&self, admin: Admin, config: &Config) {
+        let api = || Api::new(self.explainer(), self.feed.sources.clone(), config.admin_hosts.clone());
+        let explain = config.admin_explain.then(api);
         let shown = Shown { metrics: self.metrics.clone(), readiness: self.readiness.clone(), explain };
         let mut close = self.close_admin.subscribe();
         self.runtime.spawn(async move {

@@ -39,6 +39,7 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
             None => vec![DEFAULT_ADMIN.parse().expect("an address")],
         },
         admin_explain: file.admin.explain,
+        admin_hosts: checked.each(file.admin.hosts, host),
         extended_errors: file.replies.extended_errors,
         search: file.search.map(|search| checked.search(search, cluster_zone(&servers))),
         completion: checked.completion(file.completion),
@@ -261,6 +262,14 @@ fn name(text: &str) -> Result<Name, String> {
 fn cluster_zone(servers: &[Server]) -> Option<Name> {
     let mut zones = servers.iter().filter_map(|server| server.kubernetes.as_ref()).flat_map(|options| &options.zones);
     zones.find(|zone| !zone.reverse).map(|zone| zone.apex.clone())
+}
+
+/// A name in a Host header: without a port.
+fn host(text: &str) -> Result<String, String> {
+    match text.split('.').all(is_label) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err(format!("\"{text}\" is no name of a host, like \"dns.example.com\"")),
+    }
 }
 
 fn namespace(text: &str) -> Result<String, String> {

@@ -60,6 +60,7 @@ pub(super) struct Tcp {
 pub(super) struct Admin {
     pub(super) listen: Option<Vec<Spanned<String>>>,
     pub(super) explain: bool,
+    pub(super) hosts: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,7 +122,7 @@ pub(super) struct Transfer {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: None, explain: true }
+        Self { listen: None, explain: true, hosts: Vec::new() }
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Config {
     pub admin_listen: Vec<SocketAddr>,
     /// Whether names are explained there.
     pub admin_explain: bool,
+    /// Names under which it may be asked for explanations that anybody could register.
+    pub admin_hosts: Vec<String>,
     /// Replies without records say why to clients with EDNS (RFC 8914).
     pub extended_errors: bool,
     /// The search list of clients that have none.

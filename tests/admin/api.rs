@@ -87,6 +87,21 @@ async fn a_request_that_makes_no_sense_is_told_why() {
     assert_eq!(running.send("POST /api/status HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await.status, 405);
 }
 
+/// DNS rebinding: a site's own name leads to the server, and the site's page asks it.
+#[tokio::test]
+async fn another_sites_page_learns_nothing() {
+    let (running, _) = start();
+    let ask = |path: &str, host: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    for path in ["/", "/api/status", "/api/services", "/api/explain?name=web"] {
+        let refused = running.send(&ask(path, "evil.com:9153")).await;
+        assert!(refused.status == 403 && error(&refused).contains("hosts of [admin]"), "{path}: {}", refused.body);
+        for host in ["127.0.0.1:9153", "[::1]", "localhost", "dns.kube-system.svc"] {
+            assert_eq!(running.send(&ask(path, host)).await.status, 200, "{path} {host}");
+        }
+    }
+    assert_eq!(running.send(&ask("/metrics", "evil.com")).await.status, 200, "for whoever scrapes by name");
+}
+
 #[tokio::test]
 async fn an_unknown_path_is_told_so_in_json() {
     let (running, _) = start();
@@ -159,6 +174,6 @@ pub(super) fn start() -> (Running, Arc<Mutex<Store>>) {
     let store = Arc::new(Mutex::new(store));
     let sources = Sources::default();
     sources.set(vec!["a test".into()]).unwrap();
-    let api = Api::new(Explainer::new(Arc::new(responder), store.clone()), sources);
+    let api = Api::new(Explainer::new(Arc::new(responder), store.clone()), sources, Vec::new());
     (Running::start_with(Some(api)), store)
 }
