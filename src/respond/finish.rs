@@ -51,7 +51,7 @@ impl Plan {
                     last = Some((ask, route));
                     continue;
                 }
-                Found::Unknown => Found::Unknown,
+                found @ (Found::Unknown | Found::Failed) => found,
                 _ => ask.alias(chain, sink),
             };
             let why = || match chain.point(&[base, domain.wire()]) {
@@ -94,7 +94,7 @@ impl Completion {
                 _ if !tree.is_empty() && !self.top_level_namespaces && evidence.is_top_level() => {
                     return Some((Finished::TopLevel, Found::Miss));
                 }
-                Found::Unknown => return Some((Finished::Nowhere, Found::Unknown)),
+                found @ (Found::Unknown | Found::Failed) => return Some((Finished::Nowhere, found)),
                 _ => return Some((Finished::Completed, ask.alias(chain, sink))),
             }
         }
@@ -117,7 +117,7 @@ impl Completion {
             let inside = chain.name().zone_start(ask.zone.apex.wire(), ask.zone.labels).is_some();
             match inside.then(|| ask.exists(chain)) {
                 Some(Found::Miss) => {}
-                Some(Found::Unknown) => return Some((Finished::Nowhere, Found::Unknown)),
+                Some(found @ (Found::Unknown | Found::Failed)) => return Some((Finished::Nowhere, found)),
                 Some(_) => return Some((Finished::Completed, ask.alias(chain, sink))),
                 None if stays => {}
                 None => return Some((Finished::Outside, Found::Miss)),

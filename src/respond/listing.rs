@@ -54,12 +54,15 @@ struct Listing<'v> {
 }
 
 impl Listing<'_> {
-    /// Adds the records of these types that a name owns, and the glue of NS.
+    /// Adds the records of these types that a name owns, and the glue of NS. Where a question of
+    /// type CNAME gets an alias that the name has beside addresses, a zone cannot hold it (RFC 1034
+    /// section 3.6.2).
     fn add(&mut self, wire: &[u8], types: &[u16]) {
         let mut name = QueryName::new();
         if name.read(wire).is_none() {
             return;
         }
+        let mut own = Vec::new();
         for &qtype in types {
             let mut found = Sections::new(wire);
             found.set_zone(wire.len() - self.zone.apex.wire().len());
@@ -68,11 +71,16 @@ impl Listing<'_> {
             }
             let owner = messages::name(wire);
             let wanted = |record: &Record| record.name == owner && u16::from(record.record_type()) == qtype;
-            self.records.extend(found.answer.into_iter().filter(wanted));
+            own.extend(found.answer.into_iter().filter(wanted));
             if qtype == code::NS {
                 self.records.extend(found.additional);
             }
         }
+        let is_alias = |record: &Record| record.record_type() == RecordType::CNAME;
+        if !own.iter().all(is_alias) {
+            own.retain(|record| !is_alias(record));
+        }
+        self.records.extend(own);
     }
 }
 

@@ -3,9 +3,10 @@
 use clusterdns::{
     objects::{Change, Key, Kind, Origin},
     records::zone::reverse_name,
+    respond::listing::records,
 };
 
-use crate::support::{NODATA, NXDOMAIN, cluster, cluster::listed};
+use crate::support::{NODATA, NXDOMAIN, cluster, cluster::listed, reply};
 
 const DB: &str = "db.shop.svc.cluster.local";
 
@@ -149,4 +150,22 @@ fn an_address_leads_back_to_every_service_it_serves_once() {
     );
     assert_eq!(server.ask("a.db.shop.svc.cluster.local", "A").len(), 2);
     assert_eq!(server.ask("10-0-0-1.db.shop.svc.cluster.local", "A"), NXDOMAIN);
+}
+
+/// A zone file in which a CNAME stands beside other records is one that no server loads.
+#[test]
+fn a_zone_lists_no_alias_beside_addresses() {
+    let server = cluster()
+        .headless("shop/db")
+        .slice("shop/db", &["10.0.0.1"], &[])
+        .slice("shop/db", &["www.example.com"], &[])
+        .headless("shop/far")
+        .slice("shop/far", &["www.example.com"], &[])
+        .start();
+    let zone = server.view.primary.as_ref().expect("a zone of names");
+    let listed: Vec<_> = records(&server.view, zone).iter().map(reply::text).collect();
+    let of = |name: &str| listed.iter().filter(|line| line.starts_with(&format!("{name}.shop."))).cloned().collect();
+    let (db, far): (Vec<String>, Vec<String>) = (of("db"), of("far"));
+    assert_eq!(db, ["db.shop.svc.cluster.local. 5 A 10.0.0.1"]);
+    assert_eq!(far, ["far.shop.svc.cluster.local. 5 CNAME www.example.com."]);
 }

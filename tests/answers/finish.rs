@@ -127,6 +127,15 @@ fn what_is_not_known_is_not_said_to_be_nowhere() {
     assert_eq!(server.ask("db.orders.default.svc.cluster.local", "A")[0], "SERVFAIL AA RD");
 }
 
+#[test]
+fn what_fails_by_its_whole_name_fails_by_a_short_one() {
+    let server = cluster().external("orders/bad", "a..b").namespace("default").completing(Completion::default());
+    let server = server.searching(&["orders.svc.cluster.local"]).start();
+    for name in ["bad.orders.svc.cluster.local", "bad.orders.default.svc.cluster.local", "bad"] {
+        assert_eq!(server.ask(name, "A"), ["SERVFAIL RD"], "{name}");
+    }
+}
+
 // ----------- A search list for clients without one -------------------------
 
 #[test]
