@@ -15,7 +15,8 @@ use super::{
     service::SVC,
 };
 use crate::records::{
-    name::{LABEL_OCTETS_MAX, NAME_OCTETS_MAX, same},
+    name::{NAME_OCTETS_MAX, same},
+    service::KEY_OCTETS_MAX,
     view::View,
     zone::Zone,
 };
@@ -149,5 +150,3 @@ fn read<'p>(packet: &'p [u8], tree: &Tree) -> Option<Question<'p>> {
 const COUNTED: u64 = ((QR | OPCODE) as u64) << 48 | 0xffff_ffff_ffff;
 /// A query with one question and nothing else.
 const ONE_QUESTION: u64 = 1 << 32;
-/// The longest labels of a service and of its namespace.
-const KEY_OCTETS_MAX: usize = 2 * (1 + LABEL_OCTETS_MAX);

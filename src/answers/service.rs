@@ -21,7 +21,7 @@ use crate::records::{
 };
 
 /// The label behind a service's own.
-pub(super) const SVC: &[u8] = b"\x03svc";
+pub(crate) const SVC: &[u8] = b"\x03svc";
 
 /// Shows the records of `service` that `front` and the type ask for.
 #[inline]

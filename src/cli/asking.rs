@@ -5,11 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{Failure, Inputs, complain, options, problems, remote, sources};
+use super::{Failure, Inputs, complain, load, remote};
 use crate::{
     app::{Server, unix_secs},
     explain::{Explainer, Explanation, Request},
-    objects::{Change, snapshot},
+    objects::Change,
     respond::Responder,
 };
 
@@ -40,9 +40,7 @@ impl Asking {
             search.domains.drain(..search.domains.len().saturating_sub(1));
             search.ndots = 1;
         }
-        let loaded = snapshot::load(&sources(&config)?, &options(&config), &mut |_| {})
-            .map_err(|error| Failure(error.to_string()))?;
-        problems(&loaded).iter().for_each(|problem| complain(problem));
+        let loaded = load(&config)?;
         let (plan, mut store) = Server::tables(&config);
         store.apply(Change::Reset(loaded.picture), unix_secs());
         Ok(Explainer::new(Arc::new(Responder::new(plan)), Arc::new(Mutex::new(store))))

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{Failure, Inputs, options, origin, print, problems, sources};
-use crate::objects::snapshot::{self, Severity};
+use super::{Failure, Inputs, origin, print, problems, read_cluster};
+use crate::objects::snapshot::Severity;
 
 /// Look for mistakes in a configuration and a snapshot.
 #[derive(clap::Args, Clone, Debug)]
@@ -18,8 +18,7 @@ impl Check {
     /// Prints every problem; fails where something would not be served as it is written.
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let config = self.inputs.config()?;
-        let loaded = snapshot::load(&sources(&config)?, &options(&config), &mut |_| {})
-            .map_err(|error| Failure(error.to_string()))?;
+        let loaded = read_cluster(&config)?;
         let bad = loaded.summary.problems_left_off > 0
             || loaded.problems.iter().any(|problem| problem.severity == Severity::Error);
         let mut lines = problems(&loaded);

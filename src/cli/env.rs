@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, process::ExitCode};
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::{Failure, Inputs, complain, options, origin, print, problems, sources};
+use super::{Failure, Inputs, complain, load, origin, print};
 use crate::objects::{
     Object,
     env::{Contested, Environment, Variable},
-    snapshot,
 };
 
 /// Print the variables that Kubernetes gives to the containers of a namespace.
@@ -47,9 +46,7 @@ enum Format {
 impl Env {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let config = self.inputs.config()?;
-        let loaded = snapshot::load(&sources(&config)?, &options(&config), &mut |_| {})
-            .map_err(|error| Failure(error.to_string()))?;
-        problems(&loaded).iter().for_each(|problem| complain(problem));
+        let loaded = load(&config)?;
         let objects = &loaded.picture.objects;
         let namespaces = namespaces(objects);
         if !namespaces.contains(&&*self.namespace) {

@@ -122,6 +122,18 @@ impl Inputs {
     }
 }
 
+/// The cluster that a configuration reads, and what is wrong with it.
+fn read_cluster(config: &Config) -> Result<Loaded, Failure> {
+    snapshot::load(&sources(config)?, &options(config), &mut |_| {}).map_err(|error| Failure(error.to_string()))
+}
+
+/// The cluster that a configuration reads. What is wrong with it is said on standard error.
+fn load(config: &Config) -> Result<Loaded, Failure> {
+    let loaded = read_cluster(config)?;
+    problems(&loaded).iter().for_each(|problem| complain(problem));
+    Ok(loaded)
+}
+
 fn read_config(path: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure(format!("{}: {error}; clusterdns config > FILE makes one", path.display())))?;

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::{Failure, Inputs, complain, options, print, problems, sources};
+use super::{Failure, Inputs, load, print};
 use crate::{
     app::{Server, unix_secs},
-    objects::{Change, snapshot},
+    objects::Change,
     records::{view::View, zone::Zone},
     respond::{
         listing,
@@ -29,9 +29,7 @@ pub(super) struct Records {
 impl Records {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let config = self.inputs.config()?;
-        let loaded = snapshot::load(&sources(&config)?, &options(&config), &mut |_| {})
-            .map_err(|error| Failure(error.to_string()))?;
-        problems(&loaded).iter().for_each(|problem| complain(problem));
+        let loaded = load(&config)?;
         let chosen = Chosen::among(&loaded.picture.objects);
         let (plan, mut store) = Server::tables(&config);
         store.apply(Change::Reset(loaded.picture), unix_secs());

@@ -16,7 +16,7 @@ use super::{
     file::{self, CidrOrFalse},
 };
 use crate::records::{
-    name::{Name, is_label},
+    name::{Name, is_dns_label},
     selector::Selector,
     view::ViewOptions,
     zone::Zone,
@@ -266,14 +266,14 @@ fn cluster_zone(servers: &[Server]) -> Option<Name> {
 
 /// A name in a Host header: without a port.
 fn host(text: &str) -> Result<String, String> {
-    match text.split('.').all(is_label) {
+    match text.split('.').all(is_dns_label) {
         true => Ok(text.to_ascii_lowercase()),
         false => Err(format!("\"{text}\" is no name of a host, like \"dns.example.com\"")),
     }
 }
 
 fn namespace(text: &str) -> Result<String, String> {
-    if is_label(text) { Ok(text.to_ascii_lowercase()) } else { Err(format!("\"{text}\" is no namespace")) }
+    if is_dns_label(text) { Ok(text.to_ascii_lowercase()) } else { Err(format!("\"{text}\" is no namespace")) }
 }
 
 /// A CIDR, or one address.

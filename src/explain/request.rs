@@ -6,7 +6,7 @@ use hickory_proto::rr::RecordType;
 
 use crate::{
     answers::code,
-    records::name::is_label,
+    records::name::is_dns_label,
     search::{Lookup, ResolvConf, Resolver},
 };
 
@@ -79,7 +79,7 @@ fn checked_name(name: &str) -> Result<String, String> {
 }
 
 fn namespace(text: &str) -> Result<String, String> {
-    match is_label(text) {
+    match is_dns_label(text) {
         true => Ok(text.to_ascii_lowercase()),
         false => Err(format!("from \"{}\": no namespace is called like this", text.escape_debug())),
     }

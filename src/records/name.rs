@@ -128,8 +128,18 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
+/// The labels of a name in front of `end`, if it ends so: the same octets inside of a label are no end.
+pub fn in_front_of<'w>(wire: &'w [u8], end: &[u8]) -> Option<&'w [u8]> {
+    let labels = wire.strip_suffix(end)?;
+    let mut rest = labels;
+    while let Some((&length, behind)) = rest.split_first() {
+        rest = behind.get(usize::from(length)..)?;
+    }
+    Some(labels)
+}
+
 /// Whether a text is a name of one label as Kubernetes has them (RFC 1123 section 2.1), in any case.
-pub fn is_label(text: &str) -> bool {
+pub fn is_dns_label(text: &str) -> bool {
     let inner = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
     (1..=LABEL_OCTETS_MAX).contains(&text.len())
         && text.bytes().all(inner)

@@ -102,7 +102,7 @@ const NEAR_OCTETS: usize = 39;
 /// What a [`ServiceKey`] is found with: the same octets, where they take no allocation.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyOctets {
-    octets: [u8; 2 * (1 + LABEL_OCTETS_MAX)],
+    octets: [u8; KEY_OCTETS_MAX],
     length: usize,
 }
 
@@ -113,6 +113,9 @@ pub struct Declared {
     pub object: objects::Service,
     ports: Ports,
 }
+
+/// The longest labels of a Service and of its namespace.
+pub const KEY_OCTETS_MAX: usize = 2 * (1 + LABEL_OCTETS_MAX);
 
 /// A namespace, whether or not it exists.
 #[derive(Debug)]

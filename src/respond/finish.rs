@@ -10,6 +10,7 @@ use crate::{
         chain::Chain,
         find::{Ask, Found},
         question::QueryName,
+        service::SVC,
         sink::Sink,
         why::Why,
     },
@@ -87,11 +88,11 @@ impl Completion {
             return Some((Finished::Excepted, Found::Miss));
         }
         let apex = ask.zone.apex.wire();
-        for tree in [&b"\x03svc"[..], b""] {
+        for tree in [SVC, b""] {
             chain.point(&[evidence.base, tree, apex])?;
             match ask.exists(chain) {
                 Found::Miss => {}
-                _ if !tree.is_empty() && !self.top_level_namespaces && evidence.is_top_level() => {
+                _ if !tree.is_empty() && !self.top_level_namespaces && is_top_level(evidence.base) => {
                     return Some((Finished::TopLevel, Found::Miss));
                 }
                 found @ (Found::Unknown | Found::Failed) => return Some((Finished::Nowhere, found)),

@@ -18,6 +18,7 @@ use crate::{
         code,
         find::{Ask, Found},
         question::QueryName,
+        service::SVC,
         sink::Sink,
     },
     records::{
@@ -89,7 +90,7 @@ fn service_names(view: &View, zone: &Zone) -> BTreeSet<Vec<u8>> {
     let mut names = BTreeSet::new();
     view.services.for_each(|service| {
         let mut add = |front: &[u8]| {
-            names.insert(below(zone, &[front, &service.key.wire, b"\x03svc"]));
+            names.insert(below(zone, &[front, &service.key.wire, SVC]));
         };
         add(b"");
         for group in service.endpoints.iter() {

@@ -7,9 +7,9 @@
 //! be walked at once, whoever asks and from wherever: no Pod is watched and no address looked at.
 
 use crate::{
-    answers::question::QueryName,
+    answers::{question::QueryName, service::SVC},
     records::{
-        name::{Labels, Name},
+        name::{Labels, Name, in_front_of},
         zone::Zone,
     },
 };
@@ -103,7 +103,7 @@ impl<'n> Evidence<'n> {
     #[inline]
     pub fn of(name: &'n QueryName, zone: &Zone) -> Option<Self> {
         let below = name.labels() - zone.labels;
-        if below < 4 || zone.reverse || name.label(below - 1) != b"\x03svc" {
+        if below < 4 || zone.reverse || name.label(below - 1) != SVC {
             return None;
         }
         Some(Self { base: name.span(0, below - 2), namespace: name.label(below - 2) })
@@ -113,23 +113,6 @@ impl<'n> Evidence<'n> {
     pub fn stays(&self, zone: &Zone) -> bool {
         let apex = zone.apex.wire();
         // Of the apex too the root label is left away.
-        self.ends_with(b"\x03svc") || self.ends_with(&apex[..apex.len() - 1])
-    }
-
-    /// Whether the base ends in a namespace that is called like a top-level domain.
-    pub fn is_top_level(&self) -> bool {
-        is_top_level(self.base)
-    }
-
-    fn ends_with(&self, end: &[u8]) -> bool {
-        // The same octets might stand inside of a label.
-        let mut rest = self.base;
-        while let Some((&length, behind)) = rest.split_first() {
-            if rest == end {
-                return true;
-            }
-            rest = behind.get(usize::from(length)..).unwrap_or_default();
-        }
-        false
+        [SVC, &apex[..apex.len() - 1]].into_iter().any(|end| in_front_of(self.base, end).is_some())
     }
 }

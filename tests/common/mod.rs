@@ -5,6 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use clusterdns::{
     objects::{Change, Known, Needs, Object, Picture, decode},
     records::{
+        name::Name,
         store::Store,
         view::{View, ViewOptions},
         zone::Zone,
@@ -52,11 +53,7 @@ pub(crate) fn service(name: &str, cluster_ip: &str) -> String {
 /// A question of class IN, with RD.
 pub(crate) fn query(id: u16, name: &str, qtype: u16) -> Vec<u8> {
     let mut message = [id, 0x0100, 1, 0, 0, 0].iter().flat_map(|word: &u16| word.to_be_bytes()).collect::<Vec<_>>();
-    for label in name.split('.') {
-        message.push(label.len() as u8);
-        message.extend_from_slice(label.as_bytes());
-    }
-    message.push(0);
+    message.extend_from_slice(Name::parse(name).expect("a name").wire());
     message.extend([qtype, 1].iter().flat_map(|word| word.to_be_bytes()));
     message
 }

@@ -12,6 +12,7 @@ use clusterdns::{
         Change,
         snapshot::{self, Options, Source},
     },
+    records::name::Name,
 };
 
 /// Only a failure takes so long.
@@ -66,11 +67,7 @@ pub(crate) fn started(config_text: &str) -> Server {
 /// A question of class IN.
 pub(crate) fn question(id: u16, name: &str, qtype: u16) -> Vec<u8> {
     let mut message = [&id.to_be_bytes()[..], &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0]].concat();
-    for label in name.split('.') {
-        message.push(label.len() as u8);
-        message.extend_from_slice(label.as_bytes());
-    }
-    message.push(0);
+    message.extend_from_slice(Name::parse(name).expect("a name").wire());
     message.extend([qtype, 1].iter().flat_map(|word| word.to_be_bytes()));
     message
 }

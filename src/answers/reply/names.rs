@@ -8,6 +8,7 @@ use super::{
     POINTER_MAX, Reply,
     whole::pointer,
 };
+use crate::records::name::in_front_of;
 
 impl Reply<'_> {
     pub(super) fn put_pointer(&mut self, to: usize) {
@@ -47,8 +48,7 @@ impl Reply<'_> {
         let mut start = HEADER_OCTETS;
         while start + 1 < self.name_end() {
             let shared = &self.buffer[start..self.name_end()];
-            // The same octets might stand inside of a label.
-            if let Some(labels) = wire.strip_suffix(shared).filter(|labels| is_whole_labels(labels)) {
+            if let Some(labels) = in_front_of(wire, shared) {
                 self.put(labels);
                 return self.put_pointer(start);
             }
@@ -129,14 +129,4 @@ impl Reply<'_> {
         let start = *self.targets.starts.get(index)?;
         (start > 0 && index < self.target_count).then_some(usize::from(start))
     }
-}
-
-fn is_whole_labels(mut wire: &[u8]) -> bool {
-    while let Some((&length, rest)) = wire.split_first() {
-        match rest.get(usize::from(length)..) {
-            Some(rest) => wire = rest,
-            None => return false,
-        }
-    }
-    true
 }

@@ -30,21 +30,10 @@ pub(in super::super) fn whole_aaaa(ip: Ipv6Addr, ttl_secs: u32) -> [u8; 28] {
 pub(in super::super) fn whole_soa(zone_start: usize, soa: Soa) -> [u8; SOA_OCTETS] {
     let ([high, low], [a, b, c, d]) = (pointer(zone_start), soa.ttl_secs.to_be_bytes());
     let mut whole = [0; SOA_OCTETS];
-    whole[..SOA_OCTETS - SOA_DATA.len()].copy_from_slice(&[
-        high,
-        low,
-        0,
-        code::SOA as u8,
-        0,
-        code::CLASS_IN as u8,
-        a,
-        b,
-        c,
-        d,
-        0,
-        SOA_DATA.len() as u8,
-    ]);
-    whole[SOA_OCTETS - SOA_DATA.len()..].copy_from_slice(&soa_data(zone_start, soa.serial, soa.minimum_secs));
+    let (front, data) = whole.split_at_mut(SOA_OCTETS - SOA_DATA.len());
+    let (kind, class, octets) = (code::SOA as u8, code::CLASS_IN as u8, SOA_DATA.len() as u8);
+    front.copy_from_slice(&[high, low, 0, kind, 0, class, a, b, c, d, 0, octets]);
+    data.copy_from_slice(&soa_data(zone_start, soa.serial, soa.minimum_secs));
     whole
 }
 
