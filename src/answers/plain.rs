@@ -63,8 +63,8 @@ pub fn answer(packet: &[u8], tree: &Tree, view: &View, buffer: &mut [u8]) -> Opt
 
     buffer.get_mut(..end)?.copy_from_slice(&packet[..end]);
     let found = ip.is_ipv4() == (qtype == code::A);
-    // A client with EDNS is told why.
-    if !found && edns.is_some() {
+    // A client with EDNS is told more.
+    if edns.is_some() && (!found || view.is_stale()) {
         return None;
     }
     let zone_start = end - 4 - tree.0.len() + SVC.len();

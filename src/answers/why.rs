@@ -1,4 +1,4 @@
-//! Why a question has no records: looked at once more, for those who want to know.
+//! Why a question has no records, or old ones: looked at once more, for those who want to know.
 //!
 //! A reply says it as an Extended DNS Error (RFC 8914) to clients that sent EDNS, `explain` in
 //! whole sentences. The look-up itself keeps no such books: nine of ten clients do not ask.
@@ -55,6 +55,10 @@ pub enum Why {
     NotServed,
     /// Whole zones are not sent to this client.
     Transfer,
+    /// There are records; they are those of a state that was saved before the server started.
+    Stale,
+    /// A saved state has no such name, and the cluster has not been seen since.
+    StaleMiss,
 }
 
 impl Why {
@@ -64,6 +68,8 @@ impl Why {
             Self::Incomplete => NOT_READY,
             Self::NotServed => NOT_AUTHORITATIVE,
             Self::Transfer => PROHIBITED,
+            Self::Stale => STALE_ANSWER,
+            Self::StaleMiss => STALE_NXDOMAIN_ANSWER,
             _ => OTHER,
         }
     }
@@ -89,6 +95,8 @@ impl Why {
             Self::Nowhere => "no search domain has this name",
             Self::NotServed => "no zone of this server",
             Self::Transfer => "no zone transfer for this client",
+            Self::Stale => "from a saved state: the Kubernetes API has not answered yet",
+            Self::StaleMiss => "not in the saved state: the Kubernetes API has not answered yet",
         }
     }
 
@@ -157,6 +165,8 @@ fn has_endpoints_without(service: &Service, filter: PortFilter<'_>) -> bool {
 }
 
 const OTHER: u16 = 0;
+const STALE_ANSWER: u16 = 3;
 const NOT_READY: u16 = 14;
 const PROHIBITED: u16 = 18;
+const STALE_NXDOMAIN_ANSWER: u16 = 19;
 const NOT_AUTHORITATIVE: u16 = 20;

@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! Config ─► Plan, Views ─► Server::bind ─► Feed::apply(Change)... ─► start ─► shutdown
+//!                              Snapshots, Live ──┘
 //! ```
 //!
 //! A program embeds it the way the command line does: see `examples/embed.rs`.
 
 mod compile;
 mod events;
+mod feed;
+pub mod live;
+mod progress;
 mod signals;
 pub mod source;
 
@@ -16,7 +20,7 @@ use std::{
     net::SocketAddr,
     process,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -31,16 +35,12 @@ use tokio::{
 };
 
 use crate::{
-    admin::{
-        Admin, Shown,
-        api::{Api, Sources},
-        readiness::{Latch, Readiness},
-    },
+    admin::{Admin, Shown, api::Api, readiness::Readiness},
     config::{Config, UdpSockets},
     explain::Explainer,
-    objects::{Change, Service, ServiceSpec},
-    observe::{metrics::Metrics, tables},
-    records::{name::Name, store::Store, view::View},
+    objects::{Service, ServiceSpec},
+    observe::metrics::Metrics,
+    records::{name::Name, store::Store},
     respond::{Responder, general::Handler, plan::Plan},
     sockets::{
         bind::{self, BindError, Bound},
@@ -49,6 +49,7 @@ use crate::{
     },
 };
 use events::Counted;
+pub use feed::{Feed, News};
 pub use signals::Signals;
 
 /// A server whose sockets are bound. It serves from [`start`](Self::start) on.
@@ -89,17 +90,6 @@ pub enum StartError {
     /// Threads, file descriptors, memory.
     #[error("the system does not let the server start: {0}")]
     System(#[from] io::Error),
-}
-
-/// Where changes of the cluster go. Cheap to clone.
-#[derive(Clone)]
-pub struct Feed {
-    store: Arc<Mutex<Store>>,
-    views: Arc<[Arc<View>]>,
-    metrics: Arc<Metrics>,
-    readiness: Arc<Readiness>,
-    latches: Arc<[Latch]>,
-    sources: Sources,
 }
 
 /// The admin address and streams need few threads: the hot path has its own.
@@ -259,7 +249,7 @@ impl Server {
     pub fn example_question(&self) -> Option<String> {
         let zone = self.feed.views.first()?.primary.as_ref()?.apex.to_string();
         let zone = zone.trim_end_matches('.');
-        let store = self.feed.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = self.feed.store();
         let system = |service: &Service| matches!(&*service.namespace, "default" | "kube-system");
         let leads = |service: &&Service| matches!(service.spec, ServiceSpec::Cluster { .. });
         let chosen =
@@ -322,44 +312,6 @@ fn tcp_limits(config: &Config) -> TcpLimits {
         ..TcpLimits::default()
     }
 }
-
-impl Feed {
-    fn new(store: Store, plan: &Plan, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Self {
-        let views: Arc<[_]> = plan.servers.iter().filter_map(|server| server.view.clone()).collect();
-        let latches =
-            views.iter().map(|_| readiness.latch("kubernetes", "nothing of the cluster is known yet")).collect();
-        Self { store: Arc::new(Mutex::new(store)), views, metrics, readiness, latches, sources: Sources::default() }
-    }
-
-    /// Takes one step from the cluster as we knew it to the cluster as it is.
-    pub fn apply(&self, change: Change) {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner).apply(change, unix_secs());
-        for (latch, view) in self.latches.iter().zip(&*self.views) {
-            latch.update(tables::incomplete(view));
-        }
-    }
-
-    /// Says from where the cluster is read, in words. Only the first call counts.
-    pub fn reads_from(&self, sources: Vec<String>) {
-        let _ = self.sources.set(sources);
-    }
-
-    /// Says that a source was read.
-    pub fn loaded(&self) {
-        self.metrics.events.source_loads_ok.inc();
-        self.metrics.events.source_loaded_timestamp_seconds.set(i64::from(unix_secs()));
-        self.readiness.clear(SNAPSHOT);
-    }
-
-    /// Says that a source cannot be read; the last good picture stays in service.
-    pub fn failed(&self, why: &str) {
-        self.metrics.events.source_loads_failed.inc();
-        self.readiness.fault(SNAPSHOT, why);
-    }
-}
-
-/// What readiness calls the source.
-const SNAPSHOT: &str = "snapshot";
 
 /// The time, for SOA serials.
 pub fn unix_secs() -> u32 {

@@ -65,7 +65,8 @@ fn reload(sources: &[Source], options: &Options, feed: &Feed) -> bool {
         }
         Err(error) => {
             tracing::error!("the snapshot cannot be read, the last good one stays in service: {error}");
-            feed.failed(&error.to_string());
+            feed.not_loaded();
+            feed.fault(SNAPSHOT, &error.to_string());
             !matches!(error, LoadError::Changing(_) | LoadError::Io { .. })
         }
     }
@@ -86,6 +87,7 @@ fn apply(loaded: Loaded, feed: &Feed) {
     }
     feed.apply(Change::Reset(loaded.picture));
     feed.loaded();
+    feed.clear(SNAPSHOT);
 }
 
 /// Loads, and shows on a terminal how far it is where it takes long.
@@ -105,6 +107,9 @@ fn load(sources: &[Source], options: &Options) -> Result<Loaded, LoadError> {
     }
     loaded
 }
+
+/// What `/ready` calls it.
+const SNAPSHOT: &str = "snapshot";
 
 /// Less is read before anybody wonders.
 const PROGRESS_STEP_BYTES: u64 = 20_000_000;

@@ -16,13 +16,18 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand};
+use tokio::runtime::Builder;
 
 use crate::{
     config::{self, Config},
-    objects::snapshot::{self, Loaded, Source},
+    objects::{
+        api,
+        snapshot::{self, Loaded, Source},
+    },
 };
 
 /// A DNS server for Kubernetes clusters
@@ -66,7 +71,9 @@ Without a command it serves a small example cluster:
 Your own:
   kubectl get svc,endpoints,endpointslices,pods,ns -A -o json > cluster.json
   clusterdns check --snapshot cluster.json
-  clusterdns serve --snapshot cluster.json";
+  clusterdns serve --snapshot cluster.json
+or as it is, and as it changes:
+  clusterdns serve --kubernetes";
 
 /// Which configuration and which cluster.
 #[derive(Args, Clone, Debug, Default)]
@@ -78,6 +85,15 @@ struct Inputs {
     /// without it the configured ones, or the example cluster
     #[arg(long, value_name = "PATH")]
     snapshot: Vec<PathBuf>,
+    /// The cluster of the Kubernetes API: in a pod by its service account, elsewhere by $KUBECONFIG or ~/.kube/config
+    #[arg(long, conflicts_with = "snapshot")]
+    kubernetes: bool,
+    /// The same by this kubeconfig
+    #[arg(long, value_name = "FILE", conflicts_with = "snapshot")]
+    kubeconfig: Option<PathBuf>,
+    /// The same by this context of the kubeconfig
+    #[arg(long, value_name = "NAME", conflicts_with = "snapshot")]
+    context: Option<String>,
 }
 
 /// Why a command ends early: what to tell, as whole sentences.
@@ -117,6 +133,10 @@ impl Inputs {
         };
         if !self.snapshot.is_empty() {
             config.snapshot.paths.clone_from(&self.snapshot);
+            config.kubernetes.enabled = false;
+        }
+        if self.kubernetes || self.kubeconfig.is_some() || self.context.is_some() {
+            config.watch(self.kubeconfig.clone(), self.context.clone());
         }
         Ok(config)
     }
@@ -124,7 +144,15 @@ impl Inputs {
 
 /// The cluster that a configuration reads, and what is wrong with it.
 fn read_cluster(config: &Config) -> Result<Loaded, Failure> {
-    snapshot::load(&sources(config)?, &options(config), &mut |_| {}).map_err(|error| Failure(error.to_string()))
+    if !config.kubernetes.enabled {
+        return snapshot::load(&sources(config)?, &options(config), &mut |_| {})
+            .map_err(|error| Failure(error.to_string()));
+    }
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Failure(error.to_string()))?;
+    let asks = config.asks();
+    let read = api::read(config.kubernetes.access.clone(), &asks, API_PATIENCE);
+    let (picture, problems) = runtime.block_on(read).map_err(|error| Failure(error.to_string()))?;
+    Ok(Loaded::from_elsewhere(picture, problems))
 }
 
 /// The cluster that a configuration reads. What is wrong with it is said on standard error.
@@ -162,6 +190,9 @@ fn options(config: &Config) -> snapshot::Options {
 
 /// What is read from, in words.
 fn origin(config: &Config) -> String {
+    if config.kubernetes.enabled {
+        return "the Kubernetes API".into();
+    }
     match &config.snapshot.paths[..] {
         [] => "the built-in example".into(),
         paths => {
@@ -182,6 +213,9 @@ fn problems(loaded: &Loaded) -> Vec<String> {
     }
     lines
 }
+
+/// How long somebody waits who has typed a command.
+const API_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says something on standard error. Where that is closed nobody is left to tell.
 fn complain(text: &str) {

@@ -1,12 +1,12 @@
 //! `clusterdns serve`: the main job.
 
-use std::{io::IsTerminal, net::SocketAddr, process::ExitCode, time::Instant};
+use std::{error::Error, io::IsTerminal, net::SocketAddr, process::ExitCode, time::Instant};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::{Failure, Inputs, dig_server, options, origin, sources};
 use crate::{
-    app::{Server, source::Snapshots},
+    app::{Server, live::Live, source::Snapshots},
     config::Config,
     sockets::seldom::Seldom,
 };
@@ -14,7 +14,8 @@ use crate::{
 /// Answer DNS questions about a cluster.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(after_help = "\
-Snapshot files may change while they are served: they are read again.
+Snapshot files may change while they are served: they are read again. With --kubernetes the API is watched;
+where it goes away, what was known stays in service.
 Log lines go to standard error. CLUSTERDNS_LOG says which: error, warn, info (the default), debug.
 SIGTERM and SIGINT end it, once what has arrived is answered.")]
 pub(super) struct Serve {
@@ -38,17 +39,54 @@ impl Serve {
         if !self.admin.is_empty() {
             config.admin_listen.clone_from(&self.admin);
         }
-        let sources = sources(&config)?;
-        let mut server = Server::bind(&config).map_err(|error| Failure(error.to_string()))?;
-        let snapshots =
-            Snapshots::start(sources, options(&config), server.feed()).map_err(|error| Failure(error.to_string()))?;
+        let sources = if config.kubernetes.enabled { Vec::new() } else { sources(&config)? };
+        let mut server = Server::bind(&config).map_err(failure)?;
+        let followed = if config.kubernetes.enabled {
+            Followed::Api(Live::start(&config, &server).map_err(failure)?)
+        } else {
+            Followed::Files(Snapshots::start(sources, options(&config), server.feed()).map_err(failure)?)
+        };
+        followed.wait(&config);
         // From here on there are answers that a signal must not interrupt.
-        let signals = server.signals().map_err(|error| Failure(error.to_string()))?;
-        server.start().map_err(|error| Failure(error.to_string()))?;
-        announce(&config, &server, &snapshots);
+        let signals = server.signals().map_err(failure)?;
+        server.start().map_err(failure)?;
+        announce(&config, &server, &followed);
         server.run_until(signals);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Where the cluster comes from, for as long as this lives.
+enum Followed {
+    Files(Snapshots),
+    Api(Live),
+}
+
+impl Followed {
+    /// Questions that come meanwhile wait in the sockets: most clusters are read in a second.
+    fn wait(&self, config: &Config) {
+        let Self::Api(live) = self else { return };
+        let patience = config.kubernetes.startup_timeout;
+        tracing::info!("reading the cluster from {}", live.server);
+        if !live.is_stale() && !live.wait_for_picture(patience) && !patience.is_zero() {
+            tracing::warn!(
+                "no complete picture of the cluster after {} s: until there is one, names that are not known are answered with SERVFAIL",
+                patience.as_secs()
+            );
+        }
+    }
+
+    /// From where, and how much.
+    fn summary(&self, config: &Config) -> String {
+        match self {
+            Self::Files(snapshots) => format!("{}: {}", origin(config), snapshots.summary),
+            Self::Api(live) => format!("{}: {}", live.server, live.summary()),
+        }
+    }
+}
+
+fn failure(error: impl Error) -> Failure {
+    Failure(error.to_string())
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -56,10 +94,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// What is served, from where, where it listens, and a line to try.
-fn announce(config: &Config, server: &Server, snapshots: &Snapshots) {
+fn announce(config: &Config, server: &Server, followed: &Followed) {
     let zones: Vec<String> = server.zones().iter().map(ToString::to_string).collect();
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
-    tracing::info!("serving {} from {}: {}", zones.join(" "), origin(config), snapshots.summary);
+    tracing::info!("serving {} from {}", zones.join(" "), followed.summary(config));
     tracing::info!("listening on {} (UDP, TCP)", addresses.join(", "));
     if let Some(search) = config.search.as_ref().filter(|search| !search.domains.is_empty()) {
         let domains: Vec<String> = search.domains.iter().map(ToString::to_string).collect();
@@ -79,7 +117,7 @@ fn log_to_stderr() {
     let filter = EnvFilter::builder().with_env_var("CLUSTERDNS_LOG");
     // hickory logs every response, with its name.
     let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let filter = ["hickory_server=warn", "hickory_proto=warn"]
+    let filter = ["hickory_server=warn", "hickory_proto=warn", "kube_client=warn"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);

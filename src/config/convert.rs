@@ -11,15 +11,18 @@ use ipnet::{IpNet, Ipv4Net};
 use toml::Spanned;
 
 use super::{
-    Completion, Config, Search, Server, Snapshot, Tcp, Udp,
+    Completion, Config, Kubernetes, Search, Server, Snapshot, Tcp, Udp,
     error::Problem,
     file::{self, CidrOrFalse},
 };
-use crate::records::{
-    name::{Name, is_dns_label},
-    selector::Selector,
-    view::ViewOptions,
-    zone::Zone,
+use crate::{
+    objects::api::Access,
+    records::{
+        name::{Name, is_dns_label},
+        selector::Selector,
+        view::ViewOptions,
+        zone::Zone,
+    },
 };
 
 /// Checks a file. All of its problems are found at once.
@@ -28,6 +31,7 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
     let servers = file.server.unwrap_or_else(|| vec![file::Server::default()]);
     let servers: Vec<_> = servers.into_iter().map(|server| checked.server(server)).collect();
     let config = Config {
+        kubernetes: checked.kubernetes(file.kubernetes, &file.snapshot),
         snapshot: checked.snapshot(file.snapshot),
         udp: Udp {
             sockets: file.udp.sockets,
@@ -55,6 +59,9 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:5300";
 const DEFAULT_SERVICE_CIDR: &str = "10.96.0.0/12";
 const DEFAULT_ZONES: [&str; 3] = ["cluster.local", "in-addr.arpa", "ip6.arpa"];
 const DEFAULT_TTL_SECS: u32 = 5;
+/// CoreDNS's (behaviour F).
+const STARTUP_TIMEOUT_SECS: u64 = 5;
+const STATE_INTERVAL_SECS: u64 = 60;
 const DEFAULT_RESOLV_CONF: &str = "/etc/resolv.conf";
 /// What the kubelet gives Pods.
 const DEFAULT_NDOTS: u8 = 5;
@@ -83,6 +90,24 @@ impl Checked {
             },
         };
         Snapshot { paths: snapshot.paths.into_iter().map(Into::into).collect(), service_cidr }
+    }
+
+    fn kubernetes(&mut self, kubernetes: file::Kubernetes, snapshot: &file::Snapshot) -> Kubernetes {
+        let filled = |text: String| Some(text).filter(|text| !text.is_empty());
+        let startup_timeout_secs = self.within(kubernetes.startup_timeout_secs, STARTUP_TIMEOUT_SECS, 0..=600);
+        let state_interval_secs = self.within(kubernetes.state_interval_secs, STATE_INTERVAL_SECS, 1..=3600);
+        let enabled = kubernetes.enabled.filter(|enabled| *enabled.get_ref());
+        if let (Some(enabled), false) = (&enabled, snapshot.paths.is_empty()) {
+            self.problem::<()>(enabled.span(), "the cluster is read from [snapshot] paths already: keep one of them");
+        }
+        let kubeconfig = filled(kubernetes.kubeconfig).map(Into::into);
+        Kubernetes {
+            enabled: enabled.is_some(),
+            access: Access { kubeconfig, context: filled(kubernetes.context) },
+            startup_timeout: Duration::from_secs(startup_timeout_secs),
+            state: filled(kubernetes.state).map(Into::into),
+            state_interval: Duration::from_secs(state_interval_secs),
+        }
     }
 
     fn tcp(&mut self, tcp: file::Tcp) -> Tcp {
@@ -128,7 +153,7 @@ impl Checked {
         let zones: Vec<_> = self.some_of(server.zones, &["."], "a zone", zone).into_iter().flatten().collect();
         self.take(&listen, &zones, zones_span);
         Server {
-            kubernetes: self.kubernetes(server.kubernetes),
+            kubernetes: self.names(server.kubernetes),
             transfer_to: self.each(server.transfer.to, network),
             rotate: server.rotate,
             any_class: server.any_class,
@@ -155,7 +180,7 @@ impl Checked {
     }
 
     /// None where the list of zones is empty.
-    fn kubernetes(&mut self, kubernetes: file::Kubernetes) -> Option<ViewOptions> {
+    fn names(&mut self, kubernetes: file::Names) -> Option<ViewOptions> {
         let zones_span = kubernetes.zones.as_ref().map_or(0..0, Spanned::span);
         let zones: Vec<Zone> = match kubernetes.zones {
             Some(zones) => self.each(zones.into_inner(), zone).into_iter().flatten().collect(),

@@ -13,6 +13,7 @@ use crate::records::view::Pods;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
     pub(super) snapshot: Snapshot,
+    pub(super) kubernetes: Kubernetes,
     pub(super) udp: Udp,
     pub(super) tcp: Tcp,
     pub(super) admin: Admin,
@@ -35,6 +36,17 @@ pub(super) struct Snapshot {
 pub(super) enum CidrOrFalse {
     Cidr(String),
     Switch(bool),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Kubernetes {
+    pub(super) enabled: Option<Spanned<bool>>,
+    pub(super) kubeconfig: String,
+    pub(super) context: String,
+    pub(super) startup_timeout_secs: Option<Spanned<u64>>,
+    pub(super) state: String,
+    pub(super) state_interval_secs: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -94,13 +106,13 @@ pub(super) struct Server {
     pub(super) zones: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) rotate: bool,
     pub(super) any_class: bool,
-    pub(super) kubernetes: Kubernetes,
+    pub(super) kubernetes: Names,
     pub(super) transfer: Transfer,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Kubernetes {
+pub(super) struct Names {
     pub(super) zones: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) ttl_secs: Option<Spanned<u32>>,
     pub(super) pods: Pods,
@@ -139,7 +151,7 @@ impl Default for Server {
             zones: None,
             rotate: true,
             any_class: false,
-            kubernetes: Kubernetes::default(),
+            kubernetes: Names::default(),
             transfer: Transfer::default(),
         }
     }

@@ -16,8 +16,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::{
-    objects::Needs,
-    records::{name::Name, view::ViewOptions, zone::Zone},
+    objects::{
+        Needs,
+        api::{Access, Asks},
+    },
+    records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone},
 };
 use error::ConfigError;
 
@@ -27,8 +30,10 @@ pub const EXAMPLE: &str = include_str!("../../config.example.toml");
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Where the cluster is read from.
+    /// Where the cluster is read from, unless it is watched.
     pub snapshot: Snapshot,
+    /// Whether and how it is watched.
+    pub kubernetes: Kubernetes,
     /// Datagrams.
     pub udp: Udp,
     /// Streams.
@@ -56,6 +61,21 @@ pub struct Snapshot {
     pub paths: Vec<PathBuf>,
     /// Out of which range missing cluster IPs are chosen.
     pub service_cidr: Option<Ipv4Net>,
+}
+
+/// `[kubernetes]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kubernetes {
+    /// In place of reading files.
+    pub enabled: bool,
+    /// How the API server is reached.
+    pub access: Access,
+    /// How long the start waits for a complete picture before it answers without.
+    pub startup_timeout: Duration,
+    /// Where the tables are saved, for a start without the API server.
+    pub state: Option<PathBuf>,
+    /// They are saved no more often.
+    pub state_interval: Duration,
 }
 
 /// `[udp]`
@@ -162,10 +182,43 @@ impl Config {
         Ok(())
     }
 
+    /// Watches the cluster instead of reading files. What is not said of the access is as it was.
+    pub fn watch(&mut self, kubeconfig: Option<PathBuf>, context: Option<String>) {
+        let Access { kubeconfig: file, context: name } = &mut self.kubernetes.access;
+        (*file, *name) = (kubeconfig.or(file.take()), context.or(name.take()));
+        self.kubernetes.enabled = true;
+        self.snapshot.paths.clear();
+    }
+
+    /// What is to be watched for all views: what they agree to leave out is not.
+    pub fn asks(&self) -> Asks {
+        let common = |selector: fn(&ViewOptions) -> Option<&Selector>| {
+            let mut texts = self.views().map(|view| selector(view).map(Selector::text));
+            let first = texts.next().flatten()?;
+            texts.all(|text| text == Some(first)).then(|| first.to_owned())
+        };
+        let mut namespaces: Vec<String> = Vec::new();
+        if self.views().all(|view| !view.namespaces.is_empty()) {
+            namespaces.extend(self.views().flat_map(|view| view.namespaces.iter().cloned()));
+            namespaces.sort();
+            namespaces.dedup();
+        }
+        Asks {
+            needs: self.needs(),
+            endpoints: self.views().any(|view| !view.no_endpoints),
+            labels: common(|view| view.labels.as_ref()),
+            namespaces,
+            namespace_labels: common(|view| view.namespace_labels.as_ref()),
+        }
+    }
+
+    fn views(&self) -> impl Iterator<Item = &ViewOptions> {
+        self.servers.iter().filter_map(|server| server.kubernetes.as_ref())
+    }
+
     /// What the objects must keep for all views.
     pub fn needs(&self) -> Needs {
-        let views = self.servers.iter().filter_map(|server| server.kubernetes.as_ref());
-        views.map(ViewOptions::needs).fold(Needs::default(), |all, needs| Needs {
+        self.views().map(ViewOptions::needs).fold(Needs::default(), |all, needs| Needs {
             labels: all.labels || needs.labels,
             pod_names: all.pod_names || needs.pod_names,
             zones: all.zones || needs.zones,
@@ -276,6 +329,35 @@ mod tests {
     fn a_server_may_have_nothing_of_the_cluster() {
         let config = Config::parse("[[server]]\n[server.kubernetes]\nzones = []\n", "c.toml").unwrap();
         assert_eq!(config.servers[0].kubernetes, None);
+    }
+
+    #[test]
+    fn the_api_is_asked_for_what_all_views_need() {
+        let asks = |views: &[&str]| {
+            let server = |(number, view): (usize, &&str)| {
+                format!("[[server]]\nzones = [\"z{number}\"]\n[server.kubernetes]\n{view}\n")
+            };
+            Config::parse(&views.iter().enumerate().map(server).collect::<String>(), "c.toml").unwrap().asks()
+        };
+        let one = asks(&["labels = \"a=b\"\nnamespaces = [\"y\", \"x\"]\nnoendpoints = true"]);
+        assert_eq!(
+            (one.labels.as_deref(), one.namespaces, one.endpoints),
+            (Some("a=b"), vec!["x".into(), "y".into()], false)
+        );
+        let two = asks(&["labels = \"a=b\"\nnamespaces = [\"x\"]\nnoendpoints = true", "pods = \"verified\""]);
+        assert_eq!((two.labels, two.namespaces, two.endpoints, two.needs.pods), (None, vec![], true, true));
+        assert_eq!(asks(&["namespace_labels = \"t\""; 2]).namespace_labels.as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn the_cluster_is_watched_or_read() {
+        let parse = |text: &str| Config::parse(text, "c.toml").unwrap().kubernetes;
+        assert!(!parse("").enabled);
+        let kubernetes = parse("[kubernetes]\nenabled = true\ncontext = \"kind\"");
+        assert_eq!((kubernetes.access.context.as_deref(), &kubernetes.access.kubeconfig), (Some("kind"), &None));
+        assert_eq!((kubernetes.enabled, kubernetes.startup_timeout), (true, Duration::from_secs(5)));
+        let both = "[snapshot]\npaths = [\"a\"]\n[kubernetes]\nenabled = true";
+        assert!(errors(both).remove(0).starts_with("c.toml:4:11: the cluster is read from [snapshot] paths already"));
     }
 
     #[test]

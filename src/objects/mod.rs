@@ -6,8 +6,9 @@
 //! store of these objects is part of the server's memory budget.
 //!
 //! Data enters as a [`Change`]: one object applied or deleted, or a whole picture that replaces
-//! the last one.
+//! the last one. Snapshots, the Kubernetes API and the state saved on disk all speak in these.
 
+pub mod api;
 pub mod decode;
 mod endpoint;
 pub mod env;
@@ -209,8 +210,25 @@ pub struct Picture {
     pub objects: Vec<Object>,
     /// Objects that are there and cannot be read: what was known of them stays.
     pub left_out: Vec<Key>,
-    /// The kinds about which the picture is complete.
+    /// The kinds about which the cluster is known completely with this picture.
     pub known: Known,
+    /// What it speaks about.
+    pub scope: Scope,
+}
+
+/// What a picture speaks about: of anything else it says nothing, whatever it does not hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole cluster.
+    #[default]
+    Everything,
+    /// Objects of one kind.
+    Kind {
+        /// Which.
+        kind: Kind,
+        /// Only those in this namespace; of Namespaces only itself.
+        namespace: Option<Box<str>>,
+    },
 }
 
 /// The kinds about which we hold a complete picture. For another kind "not found" means
@@ -230,9 +248,7 @@ pub struct Known {
 impl Known {
     /// Everything is known.
     pub const ALL: Self = Self { services: true, endpoints: true, namespaces: true, pods: true };
-}
 
-impl Known {
     /// What both are complete about.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -241,6 +257,19 @@ impl Known {
             endpoints: self.endpoints && other.endpoints,
             namespaces: self.namespaces && other.namespaces,
             pods: self.pods && other.pods,
+        }
+    }
+}
+
+impl Scope {
+    /// Whether it speaks about this object.
+    pub fn holds(&self, key: &Key) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Kind { kind, namespace } => {
+                let lives_in = if *kind == Kind::Namespace { &key.name } else { &key.namespace };
+                *kind == key.kind && namespace.as_ref().is_none_or(|namespace| namespace == lives_in)
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
     cells::{Cell, Cells, Dropped, RouteCells},
     events::Events,
     families,
+    source::Source,
 };
 use crate::{
     records::view::View,
@@ -28,6 +29,8 @@ use crate::{
 pub struct Metrics {
     /// What happens seldom is counted here.
     pub events: Events,
+    /// What watching the cluster takes.
+    pub source: Source,
     registry: Registry,
     counted: Mutex<Counted>,
 }
@@ -89,6 +92,7 @@ impl Metrics {
             .expect("the first to be registered");
         Self {
             events: Events::new(&registry),
+            source: Source::new(&registry),
             registry,
             counted: Mutex::new(Counted { served: Served::by(plan), live: Vec::new(), past: Totals::default() }),
         }

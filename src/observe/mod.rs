@@ -4,6 +4,7 @@
 //! threads ─► Cells ─┐
 //! streams ─► Shared ┼─► Metrics::render ─► text of /metrics
 //! rooms ───► Events ┤
+//! sources ─► Source ┤
 //! tables ───────────┘
 //! ```
 
@@ -11,4 +12,5 @@ pub mod cells;
 pub mod events;
 mod families;
 pub mod metrics;
+pub mod source;
 pub mod tables;

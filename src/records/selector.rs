@@ -8,7 +8,10 @@ use crate::objects::Labels;
 
 /// A list of requirements, all of which must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selector(Vec<Requirement>);
+pub struct Selector {
+    text: String,
+    requirements: Vec<Requirement>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Requirement {
@@ -34,7 +37,13 @@ impl Selector {
     /// A requirement is not of a known form.
     pub fn parse(text: &str) -> Result<Self, BadSelector> {
         let bad = |why| BadSelector { text: text.into(), why };
-        requirements(text).map(|part| requirement(part.trim()).map_err(bad)).collect::<Result<_, _>>().map(Self)
+        let requirements = requirements(text).map(|part| requirement(part.trim()).map_err(bad));
+        Ok(Self { requirements: requirements.collect::<Result<_, _>>()?, text: text.into() })
+    }
+
+    /// As it was written: the API takes the same text.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether an object with these labels is selected.
@@ -42,7 +51,7 @@ impl Selector {
         let value = |key: &str| {
             labels.binary_search_by(|(label, _)| (**label).cmp(key)).ok().map(|position| &*labels[position].1)
         };
-        self.0.iter().all(|requirement| match requirement {
+        self.requirements.iter().all(|requirement| match requirement {
             Requirement::In(key, values) => value(key).is_some_and(|value| values.iter().any(|one| one == value)),
             Requirement::NotIn(key, values) => value(key).is_none_or(|value| values.iter().all(|one| one != value)),
             Requirement::Exists(key) => value(key).is_some(),

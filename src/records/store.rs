@@ -20,7 +20,7 @@ use super::{
     service::{self, Declared, KeyOctets, ServiceKey, wire_label},
     view::{PodAddress, View, mapped},
 };
-use crate::objects::{self, Change, Key, Kind, Known, Object, Picture};
+use crate::objects::{self, Change, Key, Kind, Known, Object, Picture, ServiceSpec};
 
 /// Every object as we know it.
 #[derive(Default)]
@@ -55,14 +55,33 @@ impl Store {
 
     /// Takes one step from the cluster as we knew it to the cluster as it is.
     pub fn apply(&mut self, change: Change, now_unix_secs: u32) {
-        match change {
-            Change::Apply(object) => self.put(object, now_unix_secs),
-            Change::Delete(key) => self.delete(&key, now_unix_secs),
-            Change::Reset(picture) => self.reset(picture, now_unix_secs),
+        self.apply_all([change], now_unix_secs);
+    }
+
+    /// Takes many steps at once: a Service that several of them touch is published once, as it is
+    /// after the last.
+    pub fn apply_all(&mut self, changes: impl IntoIterator<Item = Change>, now_unix_secs: u32) {
+        for change in changes {
+            match change {
+                Change::Apply(object) => self.put(object, now_unix_secs),
+                Change::Delete(key) => self.delete(&key, now_unix_secs),
+                Change::Reset(picture) => self.reset(picture, now_unix_secs),
+            }
         }
         self.publish_touched(now_unix_secs);
+        self.vouch(self.known);
+    }
+
+    /// Says whether what is known is a state that was saved before.
+    pub fn set_stale(&self, stale: bool) {
+        self.views.iter().for_each(|view| view.set_stale(stale));
+    }
+
+    /// Says what the tables are complete about, where something else than a picture tells.
+    pub fn vouch(&mut self, known: Known) {
+        self.known = known;
         for view in &self.views {
-            view.set_known(self.known);
+            view.set_known(known);
         }
     }
 
@@ -75,6 +94,12 @@ impl Store {
     pub fn service(&self, namespace: &str, name: &str) -> Option<ServiceFacts> {
         let key = KeyOctets::new(namespace, name)?;
         self.services.get(&*key).map(Joined::facts)
+    }
+
+    /// What the name of a Service leads to, if there is one.
+    pub fn service_spec(&self, namespace: &str, name: &str) -> Option<&ServiceSpec> {
+        let key = KeyOctets::new(namespace, name)?;
+        Some(&self.services.get(&*key)?.service.as_ref()?.object.spec)
     }
 
     /// Whether there is such a namespace, whether or not a view shows it.
@@ -103,7 +128,8 @@ impl Store {
             kept.insert(object.key());
             self.put(object, now_unix_secs);
         }
-        for key in self.keys().filter(|key| !kept.contains(key)).collect::<Vec<_>>() {
+        let gone = |key: &Key| picture.scope.holds(key) && !kept.contains(key);
+        for key in self.keys().filter(gone).collect::<Vec<_>>() {
             self.delete(&key, now_unix_secs);
         }
         self.known = picture.known;

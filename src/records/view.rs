@@ -15,7 +15,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
     },
 };
 
@@ -100,6 +100,7 @@ pub struct View {
     /// Which namespaces have a live Pod at an address.
     pub pods: Published<PodAddress>,
     known: AtomicU8,
+    stale: AtomicBool,
     serial: AtomicU32,
 }
 
@@ -144,6 +145,7 @@ impl View {
             endpoints: Published::new(ENDPOINT_SLOTS_LOG2),
             pods: Published::new(pod_slots_log2),
             known: AtomicU8::new(0),
+            stale: AtomicBool::new(false),
             serial: AtomicU32::new(0),
             options,
         }
@@ -170,6 +172,17 @@ impl View {
             | u8::from(known.namespaces) << 2
             | u8::from(known.pods) << 3;
         self.known.store(bits, Ordering::Release);
+    }
+
+    /// Whether the records are those of a state that was saved before the server started.
+    #[inline]
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the records are those of a saved state.
+    pub fn set_stale(&self, stale: bool) {
+        self.stale.store(stale, Ordering::Relaxed);
     }
 
     /// The SOA serial: the Unix time of the last change, 0 before any.

@@ -299,8 +299,12 @@ impl Ending {
         if let Found::NoData | Found::Miss | Found::Unknown = found {
             sink.push_negative(soa(view));
         }
-        let has_records = matches!(found, Found::Records | Found::Chase);
-        let why = (tells && !has_records).then(why);
+        let why = match found {
+            _ if !tells => None,
+            Found::Miss if view.is_stale() => Some(Why::StaleMiss),
+            Found::Records | Found::Chase => view.is_stale().then_some(Why::Stale),
+            _ => Some(why()),
+        };
         Self { authoritative, why, ..Self::plain(rcode, None) }
     }
 }

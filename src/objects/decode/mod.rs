@@ -7,6 +7,7 @@
 //!
 //! An object that cannot be understood yields a [`Problem`] which names it, and nothing else.
 
+pub(super) mod carried;
 mod endpoints;
 mod field;
 mod pod;
@@ -75,6 +76,14 @@ pub(super) struct Raw<'a> {
 pub(super) struct ListOf<'a> {
     api_version: Text<'a>,
     kind: Option<String>,
+}
+
+impl ListOf<'_> {
+    /// A list of this kind.
+    fn of(kind: Kind) -> Self {
+        let api_version = if kind == Kind::EndpointSlice { "discovery.k8s.io/v1" } else { "v1" };
+        Self { api_version: Text(api_version.into()), kind: Some(kind.to_string()) }
+    }
 }
 
 /// A slim object beside what only a snapshot of plain manifests needs.

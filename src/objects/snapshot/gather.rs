@@ -3,7 +3,7 @@
 
 use super::{Options, Progress, Summary, doubts::doubt};
 use crate::objects::{
-    Key, Kind, Known, Namespace, Needs, Object, Origin, Picture, ServiceSpec,
+    Key, Kind, Known, Namespace, Needs, Object, Origin, Picture, Scope, ServiceSpec,
     decode::{Decoded, Raw},
     manifest::{self, Backing, Backings},
     problem::{KUBECTL, Place, Problem, Problems},
@@ -165,7 +165,11 @@ impl<'p> Gather<'p> {
         }
         self.summary.count(&objects);
         self.summary.problems_left_off = self.problems.left_off;
-        (Picture { objects, left_out: self.left_out, known }, self.problems.kept, self.summary)
+        (
+            Picture { objects, left_out: self.left_out, known, scope: Scope::Everything },
+            self.problems.kept,
+            self.summary,
+        )
     }
 
     /// Sorted; of several objects with one key the one that was read last.
@@ -250,7 +254,7 @@ impl Seen {
 }
 
 impl Summary {
-    fn count(&mut self, objects: &[Object]) {
+    pub(super) fn count(&mut self, objects: &[Object]) {
         for object in objects {
             match object {
                 Object::Service(_) => self.services += 1,

@@ -146,6 +146,15 @@ impl fmt::Display for Source {
     }
 }
 
+impl Loaded {
+    /// A cluster that was not read from files.
+    pub fn from_elsewhere(picture: Picture, problems: Vec<Problem>) -> Self {
+        let mut summary = Summary::default();
+        summary.count(&picture.objects);
+        Self { picture, problems, summary, digest: files::Digester::new().finish() }
+    }
+}
+
 /// Reads all sources into one picture. A later object takes the place of an earlier one with the
 /// same key.
 pub fn load(sources: &[Source], options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Loaded, LoadError> {

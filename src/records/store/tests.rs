@@ -56,7 +56,10 @@ fn what_cannot_be_read_stays_as_it_was() {
     let objects = vec![service(), slice("a", &["10.0.0.1"])];
     let left_out = vec![slice("a", &[]).key()];
     store.apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }), 1);
-    store.apply(Change::Reset(Picture { objects: vec![service()], left_out, known: Known::ALL }), 2);
+    store.apply(
+        Change::Reset(Picture { objects: vec![service()], left_out, known: Known::ALL, ..Picture::default() }),
+        2,
+    );
     assert_eq!(addresses(&view), 1);
     store.apply(Change::Reset(Picture { objects: vec![service()], known: Known::ALL, ..Picture::default() }), 3);
     assert_eq!(addresses(&view), 0);

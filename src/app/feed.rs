@@ -1,0 +1,156 @@
+//! The one way into the tables: whatever a source knows of the cluster comes through here.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use super::unix_secs;
+use crate::{
+    admin::{
+        api::Sources,
+        readiness::{Latch, Readiness},
+    },
+    objects::{Change, Known, Object, ServiceSpec},
+    observe::{
+        metrics::Metrics,
+        source::{ServiceKind, Source},
+        tables,
+    },
+    records::{store::Store, view::View},
+    respond::plan::Plan,
+};
+
+/// Where changes of the cluster go. Cheap to clone.
+#[derive(Clone)]
+pub struct Feed {
+    pub(super) store: Arc<Mutex<Store>>,
+    pub(super) views: Arc<[Arc<View>]>,
+    pub(super) sources: Sources,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    latches: Arc<[Latch]>,
+}
+
+/// A change with its times.
+#[derive(Debug)]
+pub struct News {
+    /// What changed.
+    pub change: Change,
+    /// When it arrived.
+    pub received: Instant,
+    /// When it came about in the cluster, if that is told; in Unix seconds.
+    pub triggered_unix_secs: Option<f64>,
+}
+
+/// A change of one Service, to be timed when it is served.
+struct Timed {
+    namespace: Box<str>,
+    service: Box<str>,
+    received: Instant,
+    triggered_unix_secs: Option<f64>,
+}
+
+impl Feed {
+    pub(super) fn new(store: Store, plan: &Plan, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Self {
+        let views: Arc<[_]> = plan.servers.iter().filter_map(|server| server.view.clone()).collect();
+        let latches =
+            views.iter().map(|_| readiness.latch("kubernetes", "nothing of the cluster is known yet")).collect();
+        Self { store: Arc::new(Mutex::new(store)), views, sources: Sources::default(), metrics, readiness, latches }
+    }
+
+    /// Takes one step from the cluster as we knew it to the cluster as it is.
+    pub fn apply(&self, change: Change) {
+        self.store().apply(change, unix_secs());
+        self.tell();
+    }
+
+    /// Takes many steps at once, and notes how long each took to be served.
+    pub fn apply_all(&self, news: Vec<News>) {
+        let timed: Vec<Timed> = news.iter().filter_map(Timed::of).collect();
+        let mut store = self.store();
+        store.apply_all(news.into_iter().map(|news| news.change), unix_secs());
+        for timed in &timed {
+            timed.observe(&store, &self.metrics.source);
+        }
+        drop(store);
+        self.tell();
+    }
+
+    /// Says what is known completely, where something else than a picture tells.
+    pub(super) fn vouch(&self, known: Known) {
+        self.store().vouch(known);
+        self.tell();
+    }
+
+    /// Says whether what is served is a state that was saved before.
+    pub(super) fn set_stale(&self, stale: bool) {
+        self.store().set_stale(stale);
+    }
+
+    /// Says from where the cluster is read, in words. Only the first call counts.
+    pub fn reads_from(&self, sources: Vec<String>) {
+        let _ = self.sources.set(sources);
+    }
+
+    /// Says that a whole picture was read.
+    pub fn loaded(&self) {
+        self.metrics.events.source_loads_ok.inc();
+        self.metrics.events.source_loaded_timestamp_seconds.set(i64::from(unix_secs()));
+    }
+
+    /// Says that a whole picture cannot be read.
+    pub fn not_loaded(&self) {
+        self.metrics.events.source_loads_failed.inc();
+    }
+
+    /// Shows what is wrong with a part of the source; what was known of it stays in service.
+    pub fn fault(&self, part: &str, why: &str) {
+        self.readiness.fault(part, why);
+    }
+
+    /// Says that nothing is wrong with it any more.
+    pub fn clear(&self, part: &str) {
+        self.readiness.clear(part);
+    }
+
+    /// What watching the cluster takes.
+    pub(super) fn source(&self) -> &Source {
+        &self.metrics.source
+    }
+
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        for (latch, view) in self.latches.iter().zip(&*self.views) {
+            latch.update(tables::incomplete(view));
+        }
+    }
+}
+
+impl Timed {
+    fn of(news: &News) -> Option<Self> {
+        let (namespace, service) = match &news.change {
+            Change::Apply(Object::Service(service)) => (&service.namespace, &service.name),
+            Change::Apply(Object::Endpoints(endpoints)) => (&endpoints.namespace, endpoints.service.as_ref()?),
+            _ => return None,
+        };
+        let News { received, triggered_unix_secs, .. } = *news;
+        Some(Self { namespace: namespace.clone(), service: service.clone(), received, triggered_unix_secs })
+    }
+
+    fn observe(&self, store: &Store, source: &Source) {
+        let kind = match store.service_spec(&self.namespace, &self.service) {
+            Some(ServiceSpec::Cluster { .. }) => ServiceKind::ClusterIp,
+            Some(ServiceSpec::Headless) => ServiceKind::Headless,
+            Some(ServiceSpec::External { .. }) => ServiceKind::ExternalName,
+            None => return,
+        };
+        source.published(kind, self.received.elapsed());
+        if let Some(triggered_unix_secs) = self.triggered_unix_secs {
+            source.programmed(kind, triggered_unix_secs);
+        }
+    }
+}

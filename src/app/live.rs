@@ -1,0 +1,262 @@
+//! The Kubernetes API as a source: what its watches say goes into the tables, soon and in few steps.
+//!
+//! ```text
+//! watches ─► Arrival... ─► Applier: a batch ─► Feed::apply_all ─► pause
+//! ```
+//!
+//! The first change after a quiet moment is served at once. While changes rush in they are gathered
+//! during the pause, so that a Service of 5,000 endpoints is not published for each of its slices.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use thiserror::Error;
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::{self, JoinSet},
+    time,
+};
+
+use super::{Feed, News, Server, progress::Progress};
+use crate::{
+    config::{Config, Kubernetes},
+    objects::{
+        Change, Picture,
+        api::{AccessError, Api, Arrival, Failure, Pace, Watched, What},
+    },
+    observe::tables,
+    sockets::seldom::Seldom,
+};
+
+/// Follows the cluster until it is dropped.
+pub struct Live {
+    /// The URL of the API server.
+    pub server: String,
+    feed: Feed,
+    runtime: Handle,
+    complete: watch::Receiver<bool>,
+    _tasks: JoinSet<()>,
+}
+
+/// Why the cluster cannot be watched.
+#[derive(Debug, Error)]
+pub enum LiveError {
+    /// The configuration does not ask for it.
+    #[error("[kubernetes] enabled is false: set it, or start with --kubernetes")]
+    NotEnabled,
+    /// There are no credentials.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// What takes the arrivals.
+struct Applier {
+    api: Api,
+    feed: Feed,
+    progress: Progress,
+    complete: watch::Sender<bool>,
+    left_out_told: Seldom,
+}
+
+/// As many changes go into the tables at once: a batch of slices is decoded and small.
+const BATCH_MAX: usize = 1024;
+/// Between two batches: what p99 of propagation allows, and less than a timer's tick more.
+const PAUSE: Duration = Duration::from_millis(1);
+/// A batch that took long may take this part of the time: a fifth of a core.
+const PAUSE_OF_COST: u32 = 4;
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+impl Live {
+    /// Starts to watch for a server.
+    ///
+    /// # Errors
+    /// There is no way to the API server: no credentials, or none that can be read.
+    pub fn start(config: &Config, server: &Server) -> Result<Self, LiveError> {
+        Self::start_with(config, server, Pace::default())
+    }
+
+    /// Starts to watch, at this pace.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(config: &Config, server: &Server, pace: Pace) -> Result<Self, LiveError> {
+        let Kubernetes { enabled, access, startup_timeout, .. } = config.kubernetes.clone();
+        if !enabled {
+            return Err(LiveError::NotEnabled);
+        }
+        let runtime = server.runtime.handle().clone();
+        let asks = config.asks();
+        let api = runtime.block_on(Api::start(access, &asks, pace))?;
+        let url = api.server.clone();
+        let feed = server.feed();
+        feed.reads_from(vec![format!("the Kubernetes API at {url}")]);
+        let since = SystemTime::now();
+        feed.source().lag.set_since(since);
+        let (complete, completed) = watch::channel(false);
+        let progress = Progress::new(&api.watched, false, since);
+        let applier = Applier { api, feed: feed.clone(), progress, complete, left_out_told: Seldom::new() };
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(applier.run(startup_timeout), &runtime);
+        Ok(Self { server: url, feed, runtime, complete: completed, _tasks: tasks })
+    }
+
+    /// Whether what is served is a state that was saved before.
+    pub fn is_stale(&self) -> bool {
+        self.feed.views.iter().any(|view| view.is_stale())
+    }
+
+    /// What is known, in numbers.
+    pub fn summary(&self) -> String {
+        let counted = self.feed.views.first().map(|view| tables::tables(view).collect::<Vec<_>>()).unwrap_or_default();
+        let counts: Vec<_> = counted.iter().map(|(kind, table)| format!("{} {kind}", table.entries)).collect();
+        counts.join(", ")
+    }
+
+    /// Waits until the cluster is known completely, for so long at most. Says whether it is.
+    pub fn wait_for_picture(&self, patience: Duration) -> bool {
+        let mut complete = self.complete.clone();
+        let waiting = async { time::timeout(patience, complete.wait_for(|complete| *complete)).await };
+        matches!(self.runtime.block_on(waiting), Ok(Ok(_)))
+    }
+}
+
+impl Applier {
+    async fn run(mut self, startup_timeout: Duration) {
+        let mut presume = Some(Box::pin(time::sleep(startup_timeout)));
+        loop {
+            let timed_out = async {
+                match &mut presume {
+                    Some(sleep) => sleep.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                arrival = self.api.next() => match arrival {
+                    Some(arrival) => {
+                        let start = Instant::now();
+                        self.take(arrival);
+                        time::sleep((start.elapsed() * PAUSE_OF_COST).clamp(PAUSE, PAUSE_MAX)).await;
+                    }
+                    None => return,
+                },
+                () = timed_out => {
+                    presume = None;
+                    self.presume();
+                }
+            }
+        }
+    }
+
+    /// Applies what has arrived, and what arrived meanwhile.
+    fn take(&mut self, first: Arrival) {
+        let mut news = Vec::new();
+        let mut next = Some(first);
+        while let Some(arrival) = next {
+            news.extend(self.heard(arrival));
+            next = if news.len() < BATCH_MAX { self.api.try_next() } else { None };
+        }
+        if news.is_empty() {
+            return;
+        }
+        // A whole list of a large cluster takes longer than other tasks should wait.
+        let is_long = news.iter().any(|news| matches!(news.change, Change::Reset(_)));
+        match is_long {
+            true => task::block_in_place(|| self.feed.apply_all(news)),
+            false => self.feed.apply_all(news),
+        }
+        if is_long && self.progress.is_complete() {
+            self.feed.set_stale(false);
+            self.complete.send_replace(true);
+        }
+    }
+
+    /// The API server had its time: a saved state is taken for the cluster from here on.
+    fn presume(&mut self) {
+        self.progress.presume();
+        self.feed.vouch(self.progress.known());
+        if self.progress.is_stale() {
+            tracing::warn!(
+                "the Kubernetes API has not shown the cluster yet: what the saved state lacks does not exist"
+            );
+        }
+    }
+
+    /// What an arrival changes.
+    fn heard(&mut self, arrival: Arrival) -> Option<News> {
+        let Arrival { watched, what, received } = arrival;
+        let news = |change, triggered_unix_secs| Some(News { change, received, triggered_unix_secs });
+        let resource = self.api.watched[watched].resource();
+        match what {
+            What::Applied { object, triggered_unix_secs } => {
+                self.feed.source().happened(resource, "applied");
+                news(Change::Apply(object), triggered_unix_secs)
+            }
+            What::Deleted(key) => {
+                self.feed.source().happened(resource, "deleted");
+                news(Change::Delete(key), None)
+            }
+            What::Listed { objects, left_out } => {
+                self.feed.source().happened(resource, "listed");
+                self.progress.listed(watched);
+                self.feed.loaded();
+                let (known, scope) = (self.progress.known(), self.api.watched[watched].scope());
+                news(Change::Reset(Picture { objects, left_out, known, scope }), None)
+            }
+            What::LeftOut(problem) => {
+                self.feed.source().left_out(resource);
+                if self.left_out_told.is_due(received) {
+                    tracing::warn!("{problem}; clusterdns_objects_left_out_total counts more of them");
+                }
+                None
+            }
+            What::InStep => self.in_step(watched),
+            What::Lost(failure) => self.lost(watched, &failure),
+            What::Requested(requested) => {
+                self.feed.source().requested(&self.api.host, requested.code, requested.took);
+                None
+            }
+        }
+    }
+
+    fn in_step(&mut self, watched: usize) -> Option<News> {
+        let list = &self.api.watched[watched];
+        self.feed.clear(&part(list));
+        if let Some(since) = self.progress.in_step(watched) {
+            let secs = since.elapsed().unwrap_or_default().as_secs_f64();
+            tracing::info!("{list}: followed again, after {secs:.1} s");
+        }
+        self.note_lag();
+        None
+    }
+
+    fn lost(&mut self, watched: usize, failure: &Failure) -> Option<News> {
+        let list = &self.api.watched[watched];
+        self.feed.source().failed(list.resource(), failure.reason());
+        let advice = match failure {
+            Failure::Forbidden(_) => format!("; add to the ClusterRole: {}", list.rule()),
+            _ => String::new(),
+        };
+        let is_news = self.progress.lost(watched, failure.reason(), SystemTime::now());
+        self.feed.fault(&part(list), &format!("{failure}{advice}"));
+        match failure {
+            // A matter of course: the list is read again.
+            Failure::Gone(_) => tracing::debug!("{list}: {failure}"),
+            _ if is_news => tracing::warn!("{list}: {failure}{advice}; what is known stays in service, trying again"),
+            _ => {}
+        }
+        self.note_lag();
+        None
+    }
+
+    fn note_lag(&self) {
+        match self.progress.behind_since() {
+            Some(since) => self.feed.source().lag.set_since(since),
+            None => self.feed.source().lag.clear(),
+        }
+    }
+}
+
+/// What `/ready` calls a list that is not followed.
+fn part(list: &Watched) -> String {
+    format!("Kubernetes API, {list}")
+}

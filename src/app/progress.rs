@@ -1,0 +1,147 @@
+//! How far the watches are: which lists are whole, which are followed, and what follows from that.
+//! Pure: times are arguments.
+
+use std::time::SystemTime;
+
+use crate::objects::{Kind, Known, api::Watched};
+
+/// See the module.
+pub(super) struct Progress {
+    lists: Box<[List]>,
+    /// Whether the tables began with a saved state.
+    saved: bool,
+    /// Whether the API server had its time: the saved state is taken for the cluster.
+    presumed: bool,
+}
+
+struct List {
+    kind: Kind,
+    /// It was whole once: from then on it only changes.
+    listed: bool,
+    /// Since when it is not followed.
+    behind_since: Option<SystemTime>,
+    /// Why not, as far as it was said.
+    told: Option<&'static str>,
+}
+
+impl Progress {
+    /// Nothing is listed, or followed since `since`: the start, or the time of the saved state.
+    pub(super) fn new(watched: &[Watched], saved: bool, since: SystemTime) -> Self {
+        let list =
+            |watched: &Watched| List { kind: watched.kind, listed: false, behind_since: Some(since), told: None };
+        Self { lists: watched.iter().map(list).collect(), saved, presumed: false }
+    }
+
+    /// A list is whole.
+    pub(super) fn listed(&mut self, watched: usize) {
+        self.lists[watched].listed = true;
+    }
+
+    /// The API server had its time.
+    pub(super) fn presume(&mut self) {
+        self.presumed = true;
+    }
+
+    /// Whether every list was whole once.
+    pub(super) fn is_complete(&self) -> bool {
+        self.lists.iter().all(|list| list.listed)
+    }
+
+    /// Whether something that is served may be from the saved state.
+    pub(super) fn is_stale(&self) -> bool {
+        self.saved && !self.is_complete()
+    }
+
+    /// The kinds that are known completely, or taken to be.
+    pub(super) fn known(&self) -> Known {
+        if self.saved && self.presumed {
+            return Known::ALL;
+        }
+        let known = |kind: Kind| {
+            let mut lists = self.lists.iter().filter(|list| list.kind == kind).peekable();
+            lists.peek().is_some() && lists.all(|list| list.listed)
+        };
+        Known {
+            services: known(Kind::Service),
+            endpoints: known(Kind::EndpointSlice),
+            namespaces: known(Kind::Namespace),
+            pods: known(Kind::Pod),
+        }
+    }
+
+    /// A list is followed. Says since when it was not, if that was told.
+    pub(super) fn in_step(&mut self, watched: usize) -> Option<SystemTime> {
+        let list = &mut self.lists[watched];
+        let since = list.behind_since.take();
+        list.told.take().and(since)
+    }
+
+    /// A list is not followed since `now`, or since it was lost before. Says whether that is news.
+    pub(super) fn lost(&mut self, watched: usize, reason: &'static str, now: SystemTime) -> bool {
+        let list = &mut self.lists[watched];
+        list.behind_since.get_or_insert(now);
+        list.told.replace(reason) != Some(reason)
+    }
+
+    /// Since when some list is not followed; none while all are.
+    pub(super) fn behind_since(&self) -> Option<SystemTime> {
+        self.lists.iter().filter_map(|list| list.behind_since).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::objects::api::Asks;
+
+    fn at(secs: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(secs)
+    }
+
+    /// Namespaces, Services and EndpointSlices.
+    fn progress(asks: Asks, saved: bool) -> Progress {
+        Progress::new(&Asks { endpoints: true, ..asks }.watched(), saved, at(1))
+    }
+
+    #[test]
+    fn a_kind_is_known_when_all_of_its_lists_are_whole() {
+        let mut progress = progress(Asks { namespaces: vec!["a".into(), "b".into()], ..Asks::default() }, false);
+        [0, 1, 2, 4].iter().for_each(|&list| progress.listed(list));
+        assert_eq!(progress.known(), Known { namespaces: true, ..Known::default() });
+        progress.listed(3);
+        assert!(progress.known().services && !progress.known().endpoints && !progress.is_complete());
+        progress.listed(5);
+        assert_eq!(progress.known(), Known { pods: false, ..Known::ALL });
+        assert!(progress.is_complete());
+    }
+
+    #[test]
+    fn a_saved_state_is_taken_for_the_cluster_when_the_api_had_its_time() {
+        let mut progress = progress(Asks::default(), true);
+        assert_eq!((progress.known(), progress.is_stale()), (Known::default(), true));
+        progress.presume();
+        assert_eq!((progress.known(), progress.is_stale()), (Known::ALL, true));
+        (0..3).for_each(|list| progress.listed(list));
+        assert!(!progress.is_stale());
+    }
+
+    #[test]
+    fn without_a_saved_state_time_makes_nothing_known() {
+        let mut progress = progress(Asks::default(), false);
+        progress.presume();
+        assert_eq!((progress.known(), progress.is_stale()), (Known::default(), false));
+    }
+
+    #[test]
+    fn the_oldest_loss_counts_until_all_lists_are_followed() {
+        let mut progress = progress(Asks::default(), false);
+        (0..3).for_each(|list| assert_eq!(progress.in_step(list), None));
+        assert_eq!(progress.behind_since(), None);
+        assert!(progress.lost(0, "unreachable", at(5)) && progress.lost(1, "unreachable", at(6)));
+        assert!(!progress.lost(0, "unreachable", at(7)) && progress.lost(0, "forbidden", at(8)));
+        assert_eq!(progress.in_step(0), Some(at(5)));
+        assert_eq!(progress.behind_since(), Some(at(6)));
+    }
+}

@@ -1,0 +1,320 @@
+//! One list of objects, followed from its first picture to the end of the process.
+//!
+//! ```text
+//!          ┌── streamed: the list as events, then what happens after it ──┐
+//! no version                                                             follow ─► ended: watch after `version`
+//!          └── pages, where the server has no such streams, then watch ──┘    └─► forgotten or garbled: no version
+//! ```
+
+use std::{borrow::Cow, time::Instant};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::{sync::mpsc, time};
+
+use super::{
+    Arrival, Pace, Watched, What,
+    access::Connection,
+    failure::Failure,
+    request::{self, Line, Reply, Status},
+};
+use crate::objects::{
+    Key, Needs, Object,
+    decode::{
+        Decoded,
+        carried::{Carried, carried},
+    },
+    problem::Problem,
+};
+
+/// See the module.
+pub(super) struct Watch {
+    number: usize,
+    watched: Watched,
+    needs: Needs,
+    connection: Connection,
+    pace: Pace,
+    out: mpsc::Sender<Arrival>,
+    /// What is known of the list is what it was then. None: it must be listed.
+    version: Option<Box<str>>,
+    /// Whether the server can send lists as events, as far as we know.
+    streams: bool,
+    /// How often it failed since it was last well for a while.
+    failures: u32,
+}
+
+/// A picture on its way.
+#[derive(Default)]
+struct Gathered {
+    objects: Vec<Object>,
+    left_out: Vec<Key>,
+}
+
+/// A line of a watch.
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+/// The object of a bookmark.
+#[derive(Deserialize)]
+struct Bookmark<'a> {
+    #[serde(borrow)]
+    metadata: &'a RawValue,
+}
+
+/// A page of a list.
+#[derive(Deserialize)]
+struct Page<'a> {
+    metadata: PageMetadata,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageMetadata {
+    resource_version: Option<Box<str>>,
+    #[serde(rename = "continue")]
+    continued: Option<String>,
+}
+
+/// What a line says.
+enum Said {
+    Seen(Carried),
+    Gone(Carried),
+    /// Where the watch goes on, and whether the list is whole now.
+    Bookmark(Option<Box<str>>, bool),
+    Skipped,
+}
+
+impl Watch {
+    pub(super) fn new(
+        number: usize,
+        watched: Watched,
+        needs: Needs,
+        connection: Connection,
+        pace: Pace,
+        out: mpsc::Sender<Arrival>,
+    ) -> Self {
+        Self { number, watched, needs, connection, pace, out, version: None, streams: true, failures: 0 }
+    }
+
+    /// Follows the list until nobody listens any more.
+    pub(super) async fn run(mut self) {
+        while !self.out.is_closed() {
+            let start = Instant::now();
+            let ended = self.round().await;
+            let settled = start.elapsed() >= self.pace.settled;
+            self.failures = if settled { 0 } else { self.failures };
+            match ended {
+                // A server that ends its watches in order is asked again at once.
+                Ok(()) if settled => continue,
+                Ok(()) => self.pause(None).await,
+                Err(failure) => {
+                    if let Failure::Gone(_) | Failure::Garbled(_) = failure {
+                        self.version = None;
+                    }
+                    let wish = if let Failure::Throttled(wish) = failure { wish } else { None };
+                    self.say(What::Lost(failure)).await;
+                    self.pause(wish).await;
+                }
+            }
+        }
+    }
+
+    /// Each pause is twice as long as the last, and replicas do not come back together.
+    async fn pause(&mut self, wish: Option<time::Duration>) {
+        let doubled = self.pace.first_pause.saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
+        self.failures += 1;
+        let pause = doubled.min(self.pace.longest_pause).mul_f64(0.5 + fastrand::f64() / 2.0);
+        let wish = wish.unwrap_or_default().min(self.pace.longest_pause);
+        time::sleep(pause.max(wish)).await;
+    }
+
+    /// Goes on from where it is until the server ends the watch.
+    async fn round(&mut self) -> Result<(), Failure> {
+        let mut reply = match &self.version {
+            Some(version) => self.get(&self.watched.after(version, self.watch_secs())).await?,
+            None => match self.streamed().await {
+                Some(reply) => reply?,
+                None => {
+                    self.list().await?;
+                    let version = self.version.as_deref().unwrap_or_default();
+                    self.get(&self.watched.after(version, self.watch_secs())).await?
+                }
+            },
+        };
+        self.say(What::InStep).await;
+        reply.set_silence_max(self.pace.watch + self.pace.silence_max);
+        while let Some(said) = self.next(&mut reply).await? {
+            match said {
+                Said::Seen(carried) => self.seen(carried).await,
+                Said::Gone(carried) => self.gone(carried).await?,
+                Said::Bookmark(version, _) => {
+                    reply.set_silence_max(self.pace.bookmarks_silence_max);
+                    self.version = version.or(self.version.take());
+                }
+                Said::Skipped => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The list as events. None where the server has no such streams.
+    async fn streamed(&mut self) -> Option<Result<Reply, Failure>> {
+        if !self.streams {
+            return None;
+        }
+        let mut reply = match self.get(&self.watched.streamed(self.watch_secs())).await {
+            Ok(reply) => reply,
+            Err(Failure::Refused(..)) => {
+                self.streams = false;
+                return None;
+            }
+            Err(failure) => return Some(Err(failure)),
+        };
+        match self.initial_events(&mut reply).await {
+            Ok(()) => Some(Ok(reply)),
+            Err(failure) => {
+                // A server that does not know the parameter sends events and never their end.
+                self.streams &= !matches!(failure, Failure::Silent(_));
+                Some(Err(failure))
+            }
+        }
+    }
+
+    async fn initial_events(&mut self, reply: &mut Reply) -> Result<(), Failure> {
+        let mut gathered = Gathered::default();
+        while let Some(said) = self.next(reply).await? {
+            match said {
+                Said::Seen(carried) => self.gather(carried, &mut gathered).await,
+                Said::Bookmark(version, true) => {
+                    self.version = version;
+                    self.listed(gathered).await;
+                    return Ok(());
+                }
+                Said::Bookmark(_, false) | Said::Gone(_) | Said::Skipped => {}
+            }
+        }
+        Err(Failure::Unreachable("it ended the list before it was whole".into()))
+    }
+
+    async fn list(&mut self) -> Result<(), Failure> {
+        let mut gathered = Gathered::default();
+        let mut continued = None;
+        loop {
+            let body = self.get(&self.watched.page(continued.as_deref())).await?.whole(PAGE_OCTETS_MAX).await?;
+            let page: Page<'_> = serde_json::from_slice(&body).map_err(|why| Failure::Garbled(why.to_string()))?;
+            for item in page.items.unwrap_or_default() {
+                let carried = carried(self.watched.kind, item.get(), self.needs);
+                self.gather(carried, &mut gathered).await;
+            }
+            continued = page.metadata.continued.filter(|text| !text.is_empty());
+            if continued.is_none() {
+                self.version = page.metadata.resource_version;
+                self.listed(gathered).await;
+                return Ok(());
+            }
+        }
+    }
+
+    async fn gather(&self, carried: Carried, gathered: &mut Gathered) {
+        match carried.decoded {
+            Ok(Decoded::Object(object)) => gathered.objects.push(object),
+            Ok(Decoded::Without(_) | Decoded::Unknown(_)) => {}
+            Err(problem) => {
+                gathered.left_out.extend(carried.key);
+                self.say(What::LeftOut(problem)).await;
+            }
+        }
+    }
+
+    async fn listed(&self, gathered: Gathered) {
+        let Gathered { objects, left_out } = gathered;
+        self.say(What::Listed { objects, left_out }).await;
+    }
+
+    async fn seen(&mut self, carried: Carried) {
+        let Carried { decoded, triggered_unix_secs, version, .. } = carried;
+        match decoded {
+            Ok(Decoded::Object(object)) => self.say(What::Applied { object, triggered_unix_secs }).await,
+            Ok(Decoded::Without(key)) => self.say(What::Deleted(key)).await,
+            Ok(Decoded::Unknown(_)) => {}
+            Err(problem) => self.say(What::LeftOut(problem)).await,
+        }
+        self.version = version.or(self.version.take());
+    }
+
+    async fn gone(&mut self, carried: Carried) -> Result<(), Failure> {
+        let Carried { key, version, .. } = carried;
+        let key = key.ok_or_else(|| Failure::Garbled("an object without a name was deleted".into()))?;
+        self.say(What::Deleted(key)).await;
+        self.version = version.or(self.version.take());
+        Ok(())
+    }
+
+    /// What the next line says. None at the end.
+    async fn next(&self, reply: &mut Reply) -> Result<Option<Said>, Failure> {
+        let Some(line) = reply.line().await? else { return Ok(None) };
+        let said = match line {
+            Line::Text(text) if text.trim_ascii().is_empty() => Said::Skipped,
+            Line::Text(text) => self.read(text)?,
+            Line::TooLong => {
+                let message = format!("one of the {} is longer than any object can be", self.watched.resource());
+                self.say(What::LeftOut(Problem::error(None, message))).await;
+                Said::Skipped
+            }
+        };
+        Ok(Some(said))
+    }
+
+    fn read(&self, line: &[u8]) -> Result<Said, Failure> {
+        let garbled = |why: serde_json::Error| Failure::Garbled(why.to_string());
+        let event: Event<'_> = serde_json::from_slice(line).map_err(garbled)?;
+        let carried = || carried(self.watched.kind, event.object.get(), self.needs);
+        match &*event.kind {
+            "ADDED" | "MODIFIED" => Ok(Said::Seen(carried())),
+            "DELETED" => Ok(Said::Gone(carried())),
+            "BOOKMARK" => {
+                let bookmark: Bookmark<'_> = serde_json::from_str(event.object.get()).map_err(garbled)?;
+                let is_end = bookmark.metadata.get().contains(INITIAL_EVENTS_END);
+                Ok(Said::Bookmark(carried().version, is_end))
+            }
+            "ERROR" => {
+                let status: Status = serde_json::from_str(event.object.get()).map_err(garbled)?;
+                Err(Failure::of(status.code, status.message, None))
+            }
+            other => Err(Failure::Garbled(format!("an event of type {other:?}"))),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Result<Reply, Failure> {
+        let mut requested = None;
+        let reply = request::get(&self.connection, path, self.pace.silence_max, |what| requested = Some(what)).await;
+        if let Some(requested) = requested {
+            self.say(What::Requested(requested)).await;
+        }
+        reply
+    }
+
+    async fn say(&self, what: What) {
+        // Where nobody listens any more this task is about to end.
+        let _ = self.out.send(Arrival { watched: self.number, what, received: Instant::now() }).await;
+    }
+
+    /// Watches do not all end in the same second.
+    fn watch_secs(&self) -> u64 {
+        (self.pace.watch.as_secs_f64() * (0.8 + fastrand::f64() / 5.0)) as u64
+    }
+}
+
+/// 200 ms doubled so often is beyond any pause.
+const DOUBLINGS_MAX: u32 = 16;
+/// Also where a server pays no heed to the limit: 10,000 Services with 150,000 endpoints have 130 MB.
+const PAGE_OCTETS_MAX: usize = 512 << 20;
+/// The annotation of the bookmark behind a list that came as events.
+const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
