@@ -232,17 +232,19 @@ impl Applier {
     fn lost(&mut self, watched: usize, failure: &Failure) -> Option<News> {
         let list = &self.api.watched[watched];
         self.feed.source().failed(list.resource(), failure.reason());
-        let advice = match failure {
-            Failure::Forbidden(_) => format!("; add to the ClusterRole: {}", list.rule()),
-            _ => String::new(),
-        };
-        let is_news = self.progress.lost(watched, failure.reason(), SystemTime::now());
-        self.feed.fault(&part(list), &format!("{failure}{advice}"));
-        match failure {
-            // A matter of course: the list is read again.
-            Failure::Gone(_) => tracing::debug!("{list}: {failure}"),
-            _ if is_news => tracing::warn!("{list}: {failure}{advice}; what is known stays in service, trying again"),
-            _ => {}
+        self.progress.lost(watched, SystemTime::now());
+        // To be forgotten is a matter of course: the list is read again.
+        if let Failure::Gone(_) = failure {
+            tracing::debug!("{list}: {failure}");
+        } else {
+            let advice = match failure {
+                Failure::Forbidden(_) => format!("; add to the ClusterRole: {}", list.rule()),
+                _ => String::new(),
+            };
+            self.feed.fault(&part(list), &format!("{failure}{advice}"));
+            if self.progress.is_news(watched, failure.reason()) {
+                tracing::warn!("{list}: {failure}{advice}; what is known stays in service, trying again");
+            }
         }
         self.note_lag();
         None

@@ -76,11 +76,14 @@ impl Progress {
         list.told.take().and(since)
     }
 
-    /// A list is not followed since `now`, or since it was lost before. Says whether that is news.
-    pub(super) fn lost(&mut self, watched: usize, reason: &'static str, now: SystemTime) -> bool {
-        let list = &mut self.lists[watched];
-        list.behind_since.get_or_insert(now);
-        list.told.replace(reason) != Some(reason)
+    /// A list is not followed since `now`, or since it was lost before.
+    pub(super) fn lost(&mut self, watched: usize, now: SystemTime) {
+        self.lists[watched].behind_since.get_or_insert(now);
+    }
+
+    /// Says whether it is news that a list is not followed for this reason.
+    pub(super) fn is_news(&mut self, watched: usize, reason: &'static str) -> bool {
+        self.lists[watched].told.replace(reason) != Some(reason)
     }
 
     /// Since when some list is not followed; none while all are.
@@ -139,9 +142,14 @@ mod tests {
         let mut progress = progress(Asks::default(), false);
         (0..3).for_each(|list| assert_eq!(progress.in_step(list), None));
         assert_eq!(progress.behind_since(), None);
-        assert!(progress.lost(0, "unreachable", at(5)) && progress.lost(1, "unreachable", at(6)));
-        assert!(!progress.lost(0, "unreachable", at(7)) && progress.lost(0, "forbidden", at(8)));
-        assert_eq!(progress.in_step(0), Some(at(5)));
+        [(0, 5), (1, 6), (0, 7)].iter().for_each(|&(list, secs)| progress.lost(list, at(secs)));
+        assert_eq!(progress.behind_since(), Some(at(5)));
+        assert_eq!(
+            ["unreachable", "unreachable", "forbidden"].map(|why| progress.is_news(0, why)),
+            [true, false, true]
+        );
+        assert_eq!((progress.in_step(0), progress.in_step(0)), (Some(at(5)), None));
         assert_eq!(progress.behind_since(), Some(at(6)));
+        assert_eq!(progress.in_step(1), None, "nobody was told that it was lost");
     }
 }

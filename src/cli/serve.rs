@@ -115,9 +115,9 @@ fn announce(config: &Config, server: &Server, followed: &Followed) {
 /// Lines on standard error; `CLUSTERDNS_LOG` chooses, for example `warn` or `clusterdns=debug`.
 fn log_to_stderr() {
     let filter = EnvFilter::builder().with_env_var("CLUSTERDNS_LOG");
-    // hickory logs every response, with its name.
+    // hickory logs every response, with its name; kube logs what we say too, with less advice.
     let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let filter = ["hickory_server=warn", "hickory_proto=warn", "kube_client=warn"]
+    let filter = ["hickory_server=warn", "hickory_proto=warn", "kube_client=off"]
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);

@@ -61,6 +61,7 @@ pub(super) async fn get(
     requested(Requested { code, took: start.elapsed() });
     let reply = match sent {
         Err(_) => Err(Failure::Silent(silence_max)),
+        Ok(Err(kube::Error::Service(why))) => Err(Failure::Unreachable(told(&*why))),
         Ok(Err(why)) => Err(Failure::Unreachable(told(&why))),
         Ok(Ok(response)) if response.status().is_success() => Ok(Reply::new(response.into_body(), silence_max)),
         Ok(Ok(response)) => Err(refusal(response, silence_max).await),

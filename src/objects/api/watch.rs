@@ -41,6 +41,8 @@ pub(super) struct Watch {
     streams: bool,
     /// How often it failed since it was last well for a while.
     failures: u32,
+    /// Whether it failed last because the server had forgotten what happened since.
+    forgotten: bool,
 }
 
 /// A picture on its way.
@@ -100,7 +102,18 @@ impl Watch {
         pace: Pace,
         out: mpsc::Sender<Arrival>,
     ) -> Self {
-        Self { number, watched, needs, connection, pace, out, version: None, streams: true, failures: 0 }
+        Self {
+            number,
+            watched,
+            needs,
+            connection,
+            pace,
+            out,
+            version: None,
+            streams: true,
+            failures: 0,
+            forgotten: false,
+        }
     }
 
     /// Follows the list until nobody listens any more.
@@ -115,15 +128,26 @@ impl Watch {
                 Ok(()) if settled => continue,
                 Ok(()) => self.pause(None).await,
                 Err(failure) => {
-                    if let Failure::Gone(_) | Failure::Garbled(_) = failure {
-                        self.version = None;
-                    }
+                    self.learn_from(&failure);
                     let wish = if let Failure::Throttled(wish) = failure { wish } else { None };
                     self.say(What::Lost(failure)).await;
                     self.pause(wish).await;
                 }
             }
         }
+    }
+
+    fn learn_from(&mut self, failure: &Failure) {
+        let forgotten = matches!(failure, Failure::Gone(_));
+        if forgotten || matches!(failure, Failure::Garbled(_)) {
+            self.version = None;
+        }
+        // The server is back, and nothing but the list is missing. One that forgets at once and always
+        // is another matter.
+        if forgotten && !self.forgotten {
+            self.failures = 0;
+        }
+        self.forgotten = forgotten;
     }
 
     /// Each pause is twice as long as the last, and replicas do not come back together.
