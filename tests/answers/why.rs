@@ -62,6 +62,28 @@ fn failures_have_codes_of_their_own() {
 }
 
 #[test]
+fn answers_of_a_saved_state_say_that_they_are() {
+    let server = shop().start();
+    server.view.set_stale(true);
+    let told = |name: &str, qtype: &str| {
+        let reply = server.send(&Query::new(name, qtype).edns(1232));
+        (reply[0].split(' ').next().unwrap().to_owned(), reply.last().unwrap().clone())
+    };
+    let stale = "edns 1232 error 3 from a saved state: the Kubernetes API has not answered yet";
+    for (front, qtype) in
+        [("web.shop", "A"), ("db.shop", "AAAA"), ("db-0.db.shop", "A"), ("_http._tcp.web.shop", "SRV")]
+    {
+        let (rcode, edns) = told(&format!("{front}.svc.cluster.local"), qtype);
+        assert_eq!(rcode, "NOERROR", "{front}");
+        assert_eq!(edns == stale, qtype != "AAAA", "{front} {edns}");
+    }
+    let missing = "edns 1232 error 19 not in the saved state: the Kubernetes API has not answered yet";
+    assert_eq!(told("none.shop.svc.cluster.local", "A"), ("NXDOMAIN".into(), missing.into()));
+    let plain = server.ask("web.shop.svc.cluster.local", "A");
+    assert_eq!(plain, ["NOERROR AA RD", "answer web.shop.svc.cluster.local. 5 A 10.96.0.1"]);
+}
+
+#[test]
 fn who_has_records_or_sent_no_edns_is_told_nothing() {
     assert_eq!(told(&shop(), "web.shop.svc.cluster.local", "A"), "");
     let reply = shop().start().ask("none.shop.svc.cluster.local", "A");

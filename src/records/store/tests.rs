@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    objects::{Address, Endpoint, Endpoints, Names, Origin, ServiceSpec, Subset},
+    objects::{Address, Endpoint, Endpoints, Names, Origin, Scope, ServiceSpec, Subset},
     records::{view::ViewOptions, zone::Zone},
 };
 
@@ -81,4 +81,47 @@ fn an_ipv4_address_in_its_ipv6_form_is_that_address() {
     }
     store.apply(Change::Apply(slice("a", &[])), 1);
     assert_eq!(view.endpoints.len(), 0);
+}
+
+#[test]
+fn a_picture_of_one_kind_says_nothing_about_the_others() {
+    let (mut store, view) = store();
+    let slices = |objects| {
+        let scope = Scope::Kind { kind: Kind::EndpointSlice, namespace: None };
+        Change::Reset(Picture {
+            objects,
+            known: Known { endpoints: true, ..Known::default() },
+            scope,
+            ..Picture::default()
+        })
+    };
+    store.apply(Change::Apply(service()), 1);
+    store.apply(slices(vec![slice("a", &["10.0.0.1"]), slice("b", &["10.0.0.2"])]), 1);
+    assert_eq!(addresses(&view), 2);
+    store.apply(slices(vec![slice("b", &["10.0.0.2"])]), 2);
+    assert_eq!(addresses(&view), 1, "slice a is gone, the Service is not");
+    assert!(store.service_spec("shop", "web").is_some());
+    let elsewhere = Scope::Kind { kind: Kind::EndpointSlice, namespace: Some("other".into()) };
+    store.apply(Change::Reset(Picture { scope: elsewhere, ..Picture::default() }), 3);
+    assert_eq!(addresses(&view), 1);
+}
+
+#[test]
+fn changes_taken_together_show_together() {
+    let (mut store, view) = store();
+    store
+        .apply(Change::Reset(Picture { objects: vec![service(), slice("a", &["10.0.0.1"])], ..Picture::default() }), 1);
+    // An endpoint moves to another slice: it is listed nowhere in between.
+    let seen = |change| {
+        assert_eq!(addresses(&view), 1);
+        change
+    };
+    let moved = [
+        Change::Apply(slice("a", &[])),
+        Change::Apply(slice("b", &["10.0.0.1"])),
+        Change::Delete(slice("a", &[]).key()),
+    ];
+    store.apply_all(moved.into_iter().map(seen), 2);
+    assert_eq!(addresses(&view), 1);
+    assert!(store.keys().all(|key| &*key.name != "a"));
 }
