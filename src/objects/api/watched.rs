@@ -60,6 +60,18 @@ impl Asks {
     }
 }
 
+/// One line that differs where something else is asked for: what is kept of a cluster under one is no
+/// picture under another.
+impl std::fmt::Display for Asks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { needs, endpoints, labels, namespaces, namespace_labels } = self;
+        let Needs { labels: keeps_labels, pod_names, zones, pods, selectors } = needs;
+        let switches = [*endpoints, *keeps_labels, *pod_names, *zones, *pods, *selectors].map(u8::from);
+        let texts = [labels.as_deref(), namespace_labels.as_deref()].map(Option::unwrap_or_default);
+        write!(f, "{switches:?} {texts:?} {namespaces:?}")
+    }
+}
+
 impl Watched {
     /// What a whole list of it speaks about.
     pub fn scope(&self) -> Scope {
