@@ -93,6 +93,22 @@ fn a_snapshot_that_cannot_be_read_is_told_in_one_sentence() {
     assert_eq!((ran.code, &*ran.err), (Some(1), "standard input:1:1: not JSON: EOF while parsing an object\n"));
 }
 
+#[test]
+fn credentials_that_are_not_there_are_told_in_one_sentence() {
+    let folder = Folder::new();
+    let config = folder.file("c.toml", "[admin]\nlisten = []\n");
+    let serve = ["serve", "--config", &config, "--listen", "127.0.0.1:0"];
+    let ran = run(&[&serve[..], &["--kubeconfig", "no.yaml"]].concat());
+    assert_eq!((ran.code, &*ran.err), (Some(1), "no.yaml: No such file or directory (os error 2)\n"));
+    let context = "{name: kind, context: {cluster: c, user: u}}";
+    let kubeconfig = folder.file("kubeconfig", &format!("apiVersion: v1\nkind: Config\ncontexts: [{context}]\n"));
+    let ran = run(&[&serve[..], &["--kubeconfig", &kubeconfig, "--context", "prod"]].concat());
+    assert_eq!((ran.code, &*ran.err), (Some(1), &*format!("{kubeconfig}: no context prod; it has: kind\n")));
+    let ran = run(&[&serve[..], &["--kubernetes", "--snapshot", "a.json"]].concat());
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("--kubernetes' cannot be used with '--snapshot"), "{}", ran.err);
+}
+
 // ----------- The end -------------------------------------------------------
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -73,16 +73,27 @@ impl Access {
         let mut config = if self.is_in_pod() {
             Config::incluster_env().map_err(|why| AccessError::ServiceAccount(told(&why)))?
         } else {
-            let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
-            let bad = |why| AccessError::Kubeconfig { origin: self.origin(), why: told(&why) };
-            let kubeconfig = match &self.kubeconfig {
-                Some(path) => Kubeconfig::read_from(path),
-                None => Kubeconfig::read(),
-            };
-            Config::from_custom_kubeconfig(kubeconfig.map_err(bad)?, &options).await.map_err(bad)?
+            self.config_of_kubeconfig().await.map_err(|why| AccessError::Kubeconfig { origin: self.origin(), why })?
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         Ok(config)
+    }
+
+    async fn config_of_kubeconfig(&self) -> Result<Config, String> {
+        let kubeconfig = match &self.kubeconfig {
+            Some(path) => Kubeconfig::read_from(path),
+            None => Kubeconfig::read(),
+        };
+        let kubeconfig = kubeconfig.map_err(|why| match why {
+            KubeconfigError::ReadConfig(why, _) => why.to_string(),
+            why => told(&why),
+        })?;
+        let contexts: Vec<_> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
+        if let Some(context) = self.context.as_ref().filter(|context| !contexts.contains(context)) {
+            return Err(format!("no context {context}; it has: {}", contexts.join(", ")));
+        }
+        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|why| told(&why))
     }
 
     fn client(&self, config: Config) -> Result<Client, AccessError> {
