@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod problem;
 pub mod snapshot;
 pub mod watch;
+pub mod write;
 
 use std::{fmt, net::IpAddr};
 
