@@ -14,6 +14,7 @@ pub mod env;
 pub mod manifest;
 pub mod problem;
 pub mod snapshot;
+pub mod state;
 pub mod watch;
 pub mod write;
 
