@@ -8,6 +8,7 @@
 
 mod compile;
 mod events;
+pub mod keeper;
 mod signals;
 pub mod source;
 
