@@ -7,16 +7,23 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Arc, Mutex},
 };
 
 use clusterdns::{
     Config, Server,
     objects::{
-        Change,
-        snapshot::{self, Options, Source},
+        Change, Known,
+        snapshot::{self, Loaded, Options, Source},
+        write::List,
+    },
+    records::{
+        store::{Pages, Store},
+        view::View,
     },
     respond::{
         listing,
+        plan::Plan,
         zone_file::{self, Chosen},
     },
 };
@@ -43,6 +50,43 @@ fn every_cluster_gives_the_records_beside_it() {
             differences.join("\n")
         );
     }
+}
+
+/// What a server keeps of a cluster, written as a list and read again, gives the records of the cluster.
+#[test]
+fn a_cluster_that_was_written_gives_the_same_records() {
+    for config in [Config::default(), Config::parse(EVERY_NEED, "test").unwrap()] {
+        for cluster in clusters() {
+            let tables = |source| {
+                let (plan, mut store) = Server::tables(&config);
+                store.apply(Change::Reset(load(source, &config).picture), NOW_SECS);
+                (plan, Arc::new(Mutex::new(store)))
+            };
+            let (plan, store) = tables(Source::Path(cluster.clone()));
+            let written = written(store);
+            let (other_plan, other_store) = tables(Source::Text("written".into(), written.clone().into()));
+            assert_eq!(records_of(&other_plan), records_of(&plan), "{}", cluster.display());
+            assert_eq!(String::from_utf8(self::written(other_store)), String::from_utf8(written), "{cluster:?}");
+        }
+    }
+}
+
+/// What each view knows, and its records.
+fn records_of(plan: &Plan) -> Vec<(Known, Vec<String>)> {
+    let views = plan.servers.iter().filter_map(|server| server.view.as_deref());
+    let records = |view: &View| {
+        let records = view.options.zones.iter().flat_map(|zone| listing::records(view, zone));
+        records.map(|record| record.to_string()).collect()
+    };
+    views.map(|view| (view.known(), records(view))).collect()
+}
+
+fn written(store: Arc<Mutex<Store>>) -> Vec<u8> {
+    let mut list = List::new(Vec::new()).unwrap();
+    let pages = Pages::new(store, None);
+    let known = pages.known();
+    pages.flatten().for_each(|object| list.add(&object).unwrap());
+    list.finish(known).unwrap()
 }
 
 /// Debian has named-checkzone in `bind9-utils` and kzonecheck in `knot-dnssecutils`. Where they are
@@ -104,8 +148,7 @@ fn records(cluster: &Path) -> String {
 /// Name and text of every zone that the default configuration serves from a folder.
 fn zones(cluster: &Path) -> Vec<(String, String)> {
     let config = Config::default();
-    let options = Options { needs: config.needs(), service_cidr: config.snapshot.service_cidr };
-    let loaded = snapshot::load(&[Source::Path(cluster.to_owned())], &options, &mut |_| {}).unwrap();
+    let loaded = load(Source::Path(cluster.to_owned()), &config);
     let chosen = Chosen::among(&loaded.picture.objects);
     let (plan, mut store) = Server::tables(&config);
     store.apply(Change::Reset(loaded.picture), NOW_SECS);
@@ -113,6 +156,21 @@ fn zones(cluster: &Path) -> Vec<(String, String)> {
     let zones = view.options.zones.iter();
     zones.map(|zone| (zone.apex.to_string(), zone_file::text(zone, &listing::records(view, zone), &chosen))).collect()
 }
+
+fn load(source: Source, config: &Config) -> Loaded {
+    let options = Options { needs: config.needs(), service_cidr: config.snapshot.service_cidr };
+    snapshot::load(&[source], &options, &mut |_| {}).unwrap()
+}
+
+/// A configuration for which everything is kept that an object can have.
+const EVERY_NEED: &str = r#"
+[[server]]
+[server.kubernetes]
+pods = "verified"
+endpoint_pod_names = true
+zonal = true
+labels = "!never"
+"#;
 
 /// The lines that only one of two texts has.
 fn difference(expected: &str, found: &str) -> Vec<String> {

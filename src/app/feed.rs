@@ -13,6 +13,7 @@ use crate::{
     },
     objects::{Change, Known, Object, ServiceSpec},
     observe::{
+        events::Events,
         metrics::Metrics,
         source::{ServiceKind, Source},
         tables,
@@ -112,6 +113,11 @@ impl Feed {
     /// Says that nothing is wrong with it any more.
     pub fn clear(&self, part: &str) {
         self.readiness.clear(part);
+    }
+
+    /// What happens seldom is counted here.
+    pub(super) fn events(&self) -> &Events {
+        &self.metrics.events
     }
 
     /// What watching the cluster takes.

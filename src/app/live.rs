@@ -7,7 +7,11 @@
 //! The first change after a quiet moment is served at once. While changes rush in they are gathered
 //! during the pause, so that a Service of 5,000 endpoints is not published for each of its slices.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    io,
+    path::Path,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use thiserror::Error;
 use tokio::{
@@ -17,12 +21,17 @@ use tokio::{
     time,
 };
 
-use super::{Feed, News, Server, progress::Progress};
+use super::{
+    Feed, News, Server,
+    keeper::{Changes, Keeper},
+    progress::Progress,
+};
 use crate::{
     config::{Config, Kubernetes},
     objects::{
-        Change, Picture,
+        Change, Known, Needs, Picture,
         api::{AccessError, Api, Arrival, Failure, Pace, Watched, What},
+        state::{self, Saved},
     },
     observe::tables,
     sockets::seldom::Seldom,
@@ -36,6 +45,8 @@ pub struct Live {
     runtime: Handle,
     complete: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
+    /// What was applied before the end is saved.
+    _keeper: Option<Keeper>,
 }
 
 /// Why the cluster cannot be watched.
@@ -47,6 +58,9 @@ pub enum LiveError {
     /// There are no credentials.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// Threads.
+    #[error("the system has no thread for saving the state: {0}")]
+    System(#[from] io::Error),
 }
 
 /// What takes the arrivals.
@@ -55,6 +69,7 @@ struct Applier {
     feed: Feed,
     progress: Progress,
     complete: watch::Sender<bool>,
+    changes: Option<Changes>,
     left_out_told: Seldom,
 }
 
@@ -80,7 +95,7 @@ impl Live {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_with(config: &Config, server: &Server, pace: Pace) -> Result<Self, LiveError> {
-        let Kubernetes { enabled, access, startup_timeout, .. } = config.kubernetes.clone();
+        let Kubernetes { enabled, access, startup_timeout, state, state_interval } = config.kubernetes.clone();
         if !enabled {
             return Err(LiveError::NotEnabled);
         }
@@ -90,14 +105,25 @@ impl Live {
         let url = api.server.clone();
         let feed = server.feed();
         feed.reads_from(vec![format!("the Kubernetes API at {url}")]);
-        let since = SystemTime::now();
+        let fingerprint = format!("{url} {asks}");
+        let saved = state.as_ref().and_then(|path| restore(path, &fingerprint, asks.needs, &feed));
+        let (saved, since) = saved.map_or((None, SystemTime::now()), |(known, since)| (Some(known), since));
         feed.source().lag.set_since(since);
+        let keep = |path| Keeper::start(path, state_interval, fingerprint, feed.store.clone(), feed.events().clone());
+        let keeper = state.map(keep).transpose()?;
         let (complete, completed) = watch::channel(false);
-        let progress = Progress::new(&api.watched, false, since);
-        let applier = Applier { api, feed: feed.clone(), progress, complete, left_out_told: Seldom::new() };
+        let progress = Progress::new(&api.watched, saved, since);
+        let applier = Applier {
+            api,
+            feed: feed.clone(),
+            progress,
+            complete,
+            changes: keeper.as_ref().map(Keeper::changes),
+            left_out_told: Seldom::new(),
+        };
         let mut tasks = JoinSet::new();
         tasks.spawn_on(applier.run(startup_timeout), &runtime);
-        Ok(Self { server: url, feed, runtime, complete: completed, _tasks: tasks })
+        Ok(Self { server: url, feed, runtime, complete: completed, _tasks: tasks, _keeper: keeper })
     }
 
     /// Whether what is served is a state that was saved before.
@@ -164,9 +190,13 @@ impl Applier {
             true => task::block_in_place(|| self.feed.apply_all(news)),
             false => self.feed.apply_all(news),
         }
-        if is_long && self.progress.is_complete() {
-            self.feed.set_stale(false);
-            self.complete.send_replace(true);
+        if self.progress.is_complete() {
+            if is_long {
+                self.feed.set_stale(false);
+                self.feed.clear(SAVED_STATE);
+                self.complete.send_replace(true);
+            }
+            self.changes.iter().for_each(Changes::changed);
         }
     }
 
@@ -257,6 +287,26 @@ impl Applier {
         }
     }
 }
+
+/// Begins with the tables of an earlier run, if they were saved. Says what they are complete about, and
+/// of when they are.
+fn restore(path: &Path, fingerprint: &str, needs: Needs, feed: &Feed) -> Option<(Known, SystemTime)> {
+    let saved = state::load(path, fingerprint, needs);
+    let Saved { picture, saved_unix_secs } = saved.inspect_err(|error| tracing::warn!("{error}")).ok()??;
+    let (known, since) = (picture.known, UNIX_EPOCH + Duration::from_secs(saved_unix_secs.into()));
+    let age_secs = since.elapsed().unwrap_or_default().as_secs();
+    let text =
+        format!("serving what was known {age_secs} s before the start, until the Kubernetes API shows the cluster");
+    tracing::info!("{text}: {} objects", picture.objects.len());
+    // Before the first record shows.
+    feed.set_stale(true);
+    feed.fault(SAVED_STATE, &text);
+    feed.apply(Change::Reset(Picture { known: Known::default(), ..picture }));
+    Some((known, since))
+}
+
+/// What `/ready` calls the state of an earlier run.
+const SAVED_STATE: &str = "saved state";
 
 /// What `/ready` calls a list that is not followed.
 fn part(list: &Watched) -> String {

@@ -10,6 +10,7 @@
 mod compile;
 mod events;
 mod feed;
+pub mod keeper;
 pub mod live;
 mod progress;
 mod signals;

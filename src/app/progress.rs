@@ -8,8 +8,8 @@ use crate::objects::{Kind, Known, api::Watched};
 /// See the module.
 pub(super) struct Progress {
     lists: Box<[List]>,
-    /// Whether the tables began with a saved state.
-    saved: bool,
+    /// What the saved state was complete about that the tables began with.
+    saved: Option<Known>,
     /// Whether the API server had its time: the saved state is taken for the cluster.
     presumed: bool,
 }
@@ -26,7 +26,7 @@ struct List {
 
 impl Progress {
     /// Nothing is listed, or followed since `since`: the start, or the time of the saved state.
-    pub(super) fn new(watched: &[Watched], saved: bool, since: SystemTime) -> Self {
+    pub(super) fn new(watched: &[Watched], saved: Option<Known>, since: SystemTime) -> Self {
         let list =
             |watched: &Watched| List { kind: watched.kind, listed: false, behind_since: Some(since), told: None };
         Self { lists: watched.iter().map(list).collect(), saved, presumed: false }
@@ -49,23 +49,21 @@ impl Progress {
 
     /// Whether something that is served may be from the saved state.
     pub(super) fn is_stale(&self) -> bool {
-        self.saved && !self.is_complete()
+        self.saved.is_some() && !self.is_complete()
     }
 
     /// The kinds that are known completely, or taken to be.
     pub(super) fn known(&self) -> Known {
-        if self.saved && self.presumed {
-            return Known::ALL;
-        }
-        let known = |kind: Kind| {
+        let saved = self.saved.filter(|_| self.presumed).unwrap_or_default();
+        let known = |kind: Kind, saved: bool| {
             let mut lists = self.lists.iter().filter(|list| list.kind == kind).peekable();
-            lists.peek().is_some() && lists.all(|list| list.listed)
+            saved || lists.peek().is_some() && lists.all(|list| list.listed)
         };
         Known {
-            services: known(Kind::Service),
-            endpoints: known(Kind::EndpointSlice),
-            namespaces: known(Kind::Namespace),
-            pods: known(Kind::Pod),
+            services: known(Kind::Service, saved.services),
+            endpoints: known(Kind::EndpointSlice, saved.endpoints),
+            namespaces: known(Kind::Namespace, saved.namespaces),
+            pods: known(Kind::Pod, saved.pods),
         }
     }
 
@@ -104,13 +102,13 @@ mod tests {
     }
 
     /// Namespaces, Services and EndpointSlices.
-    fn progress(asks: Asks, saved: bool) -> Progress {
+    fn progress(asks: Asks, saved: Option<Known>) -> Progress {
         Progress::new(&Asks { endpoints: true, ..asks }.watched(), saved, at(1))
     }
 
     #[test]
     fn a_kind_is_known_when_all_of_its_lists_are_whole() {
-        let mut progress = progress(Asks { namespaces: vec!["a".into(), "b".into()], ..Asks::default() }, false);
+        let mut progress = progress(Asks { namespaces: vec!["a".into(), "b".into()], ..Asks::default() }, None);
         [0, 1, 2, 4].iter().for_each(|&list| progress.listed(list));
         assert_eq!(progress.known(), Known { namespaces: true, ..Known::default() });
         progress.listed(3);
@@ -122,24 +120,25 @@ mod tests {
 
     #[test]
     fn a_saved_state_is_taken_for_the_cluster_when_the_api_had_its_time() {
-        let mut progress = progress(Asks::default(), true);
+        let saved = Known { pods: false, ..Known::ALL };
+        let mut progress = progress(Asks::default(), Some(saved));
         assert_eq!((progress.known(), progress.is_stale()), (Known::default(), true));
         progress.presume();
-        assert_eq!((progress.known(), progress.is_stale()), (Known::ALL, true));
+        assert_eq!((progress.known(), progress.is_stale()), (saved, true));
         (0..3).for_each(|list| progress.listed(list));
         assert!(!progress.is_stale());
     }
 
     #[test]
     fn without_a_saved_state_time_makes_nothing_known() {
-        let mut progress = progress(Asks::default(), false);
+        let mut progress = progress(Asks::default(), None);
         progress.presume();
         assert_eq!((progress.known(), progress.is_stale()), (Known::default(), false));
     }
 
     #[test]
     fn the_oldest_loss_counts_until_all_lists_are_followed() {
-        let mut progress = progress(Asks::default(), false);
+        let mut progress = progress(Asks::default(), None);
         (0..3).for_each(|list| assert_eq!(progress.in_step(list), None));
         assert_eq!(progress.behind_since(), None);
         [(0, 5), (1, 6), (0, 7)].iter().for_each(|&(list, secs)| progress.lost(list, at(secs)));

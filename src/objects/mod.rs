@@ -15,7 +15,9 @@ pub mod env;
 pub mod manifest;
 pub mod problem;
 pub mod snapshot;
+pub mod state;
 pub mod watch;
+pub mod write;
 
 use std::{fmt, net::IpAddr};
 

@@ -23,6 +23,12 @@ pub struct Events {
     pub source_loaded_timestamp_seconds: IntGauge,
     /// Configurations that were not taken over.
     pub reloads_failed: IntCounter,
+    /// States that were saved.
+    pub state_saves_ok: IntCounter,
+    /// States that could not be saved; the one before is kept.
+    pub state_saves_failed: IntCounter,
+    /// Unix time of the last state that was saved; 0 before the first.
+    pub state_saved_timestamp_seconds: IntGauge,
     /// Connections to the admin address that were cut off to make room for newer ones.
     pub admin_connections_cut: IntCounter,
 }
@@ -42,6 +48,12 @@ impl Events {
             "Pictures of the cluster that were read (ok) or could not be (failed).",
             "result",
         );
+        let saves = counters(
+            registry,
+            "clusterdns_state_saves_total",
+            "States of the cluster that were saved to a file (ok) or could not be (failed).",
+            "result",
+        );
         Self {
             tcp_connections: gauge(registry, "clusterdns_tcp_connections", "TCP connections open now."),
             tcp_refused_full: refused.with_label_values(&["full"]),
@@ -57,6 +69,13 @@ impl Events {
                 registry,
                 "coredns_reload_failed_total",
                 "Counter of the number of failed reload attempts.",
+            ),
+            state_saves_ok: saves.with_label_values(&["ok"]),
+            state_saves_failed: saves.with_label_values(&["failed"]),
+            state_saved_timestamp_seconds: gauge(
+                registry,
+                "clusterdns_state_saved_timestamp_seconds",
+                "Unix time of the last state of the cluster that was saved to a file; 0 before the first.",
             ),
             admin_connections_cut: counter(
                 registry,

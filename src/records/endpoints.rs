@@ -154,6 +154,15 @@ impl Port {
             number: port.number,
         }
     }
+
+    /// The port as an object has it, in the letter case of the API: only protocols are in upper case.
+    pub fn object(&self) -> objects::Port {
+        objects::Port {
+            name: self.name.clone(),
+            protocol: self.protocol.to_ascii_uppercase().into(),
+            number: self.number,
+        }
+    }
 }
 
 fn ignoring_case(label: &[u8], other: &[u8]) -> Ordering {

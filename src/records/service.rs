@@ -194,6 +194,11 @@ impl ServiceKey {
         hash(&self.wire)
     }
 
+    /// The name of the Service, as text.
+    pub fn service_label(&self) -> &[u8] {
+        &self.wire[1..=usize::from(self.wire[0])]
+    }
+
     /// The namespace, as one label.
     pub fn namespace_label(&self) -> &[u8] {
         &self.wire[1 + usize::from(self.wire[0])..]

@@ -6,6 +6,7 @@
 //! does not hold is deleted at the end, so no reader meets a half-empty cluster.
 
 mod joined;
+mod pages;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,6 +16,7 @@ use std::{
 use foldhash::quality::RandomState;
 
 use self::joined::{Joined, Listed};
+pub use self::pages::Pages;
 use super::{
     publish::{forget_namespace, namespace_cell},
     service::{self, Declared, KeyOctets, ServiceKey, wire_label},

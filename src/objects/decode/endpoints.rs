@@ -160,7 +160,7 @@ fn count<T>(list: &[T]) -> u32 {
 }
 
 /// Which Service a slice belongs to.
-const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
+pub(in crate::objects) const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 /// Where v1beta1 says what `zone` says now.
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 /// A longer name cannot be a label.

@@ -15,6 +15,7 @@ mod service;
 
 use super::{Key, Kind, Labels, Namespace, Needs, Object, problem::Problem};
 use crate::objects::manifest::Backing;
+pub(super) use endpoints::SERVICE_NAME_LABEL;
 use field::{Metadata, Pairs, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;

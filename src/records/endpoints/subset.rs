@@ -34,6 +34,17 @@ impl Subset {
         Self { ports, not_ready: subset.not_ready, ready: Ready::new(subset.ready) }
     }
 
+    /// The subset as an object has it.
+    pub fn object(&self) -> objects::Subset {
+        let plain = |ip: IpAddr| Endpoint::new([Address::Ip(ip)], Names::default());
+        let ready = match &self.ready {
+            Ready::V4(addresses) => addresses.iter().map(|&ip| plain(ip.into())).collect(),
+            Ready::V6(addresses) => addresses.iter().map(|&ip| plain(ip.into())).collect(),
+            Ready::Any(endpoints) => endpoints.clone(),
+        };
+        objects::Subset { ready, not_ready: self.not_ready, ports: self.ports.iter().map(Port::object).collect() }
+    }
+
     /// Whether it is the subset of this object, as far as records are made of it.
     pub fn is(&self, subset: &objects::Subset) -> bool {
         let same_ready = match &self.ready {

@@ -73,6 +73,19 @@ impl Joined {
         }
     }
 
+    /// What lists its endpoints, by kind and name. Where there is no Service its name and namespace are
+    /// those of the key, in lower case.
+    pub(super) fn listed_objects(&self) -> Vec<objects::Endpoints> {
+        let text = |label: &[u8]| String::from_utf8_lossy(label).into();
+        let (namespace, name) = match &self.service {
+            Some(Declared { object, .. }) => (object.namespace.clone(), object.name.clone()),
+            None => (text(&self.key.namespace_label()[1..]), text(self.key.service_label())),
+        };
+        let mut listed: Vec<_> = self.listed.iter().map(|listed| listed.object(&namespace, &name)).collect();
+        listed.sort_unstable_by(|one, other| (one.origin, &one.name).cmp(&(other.origin, &other.name)));
+        listed
+    }
+
     /// Of all that lists its endpoints what wins, as far as the view selects it.
     fn subsets<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Subset> + Clone {
         self.winners().filter(|listed| view.selects(&listed.labels)).flat_map(|listed| &listed.subsets)
@@ -88,6 +101,18 @@ impl Listed {
     pub(super) fn new(object: objects::Endpoints) -> Self {
         let objects::Endpoints { origin, name, subsets, labels, .. } = object;
         Self { origin, name, subsets: subsets.into_iter().map(|subset| Subset::read(subset, None)).collect(), labels }
+    }
+
+    /// The object, of this namespace and Service.
+    fn object(&self, namespace: &str, service: &str) -> objects::Endpoints {
+        objects::Endpoints {
+            origin: self.origin,
+            namespace: namespace.into(),
+            name: self.name.clone(),
+            service: Some(service.into()),
+            subsets: self.subsets.iter().map(Subset::object).collect(),
+            labels: self.labels.clone(),
+        }
     }
 
     /// Whether it is the object of this kind and name in its namespace.
