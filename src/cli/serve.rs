@@ -80,6 +80,7 @@ impl Followed {
     fn summary(&self, config: &Config) -> String {
         match self {
             Self::Files(snapshots) => format!("{}: {}", origin(config), snapshots.summary),
+            Self::Api(live) if live.is_stale() => format!("what was saved of {}: {}", live.server, live.summary()),
             Self::Api(live) => format!("{}: {}", live.server, live.summary()),
         }
     }
