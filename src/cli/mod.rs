@@ -10,6 +10,7 @@ mod man;
 mod records;
 mod remote;
 mod serve;
+mod snapshot;
 
 use std::{
     io::{self, Write},
@@ -22,7 +23,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Config},
-    objects::snapshot::{self, Loaded, Source},
+    objects::{
+        self,
+        snapshot::{Loaded, STDIN, Source},
+    },
 };
 
 /// A DNS server for Kubernetes clusters
@@ -43,6 +47,8 @@ enum Command {
     Lookup(lookup::Lookup),
     /// Show why a name resolves for a program in a pod, or why not
     Explain(explain::Explain),
+    /// Save the cluster that a running server knows, as a file to serve from
+    Snapshot(snapshot::Snapshot),
     /// Look for mistakes in a configuration and a snapshot
     Check(check::Check),
     /// Print the variables that Kubernetes gives to the containers of a namespace
@@ -92,6 +98,7 @@ impl Cli {
             Command::Records(records) => records.run(),
             Command::Lookup(lookup) => lookup.run(),
             Command::Explain(explain) => explain.run(),
+            Command::Snapshot(snapshot) => snapshot.run(),
             Command::Check(check) => check.run(),
             Command::Env(env) => env.run(),
             Command::Config => print(config::EXAMPLE),
@@ -109,6 +116,11 @@ impl Cli {
 }
 
 impl Inputs {
+    /// Whether neither is given.
+    fn is_empty(&self) -> bool {
+        self.config.is_none() && self.snapshot.is_empty()
+    }
+
     /// The configuration, with the snapshots of the command line in the place of its own.
     fn config(&self) -> Result<Config, Failure> {
         let mut config = match &self.config {
@@ -124,7 +136,8 @@ impl Inputs {
 
 /// The cluster that a configuration reads, and what is wrong with it.
 fn read_cluster(config: &Config) -> Result<Loaded, Failure> {
-    snapshot::load(&sources(config)?, &options(config), &mut |_| {}).map_err(|error| Failure(error.to_string()))
+    let loaded = objects::snapshot::load(&sources(config)?, &options(config), &mut |_| {});
+    loaded.map_err(|error| Failure(error.to_string()))
 }
 
 /// The cluster that a configuration reads. What is wrong with it is said on standard error.
@@ -146,7 +159,7 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
 /// Where the configuration reads the cluster from.
 fn sources(config: &Config) -> Result<Vec<Source>, Failure> {
     let source = |path: &PathBuf| match path.to_str() {
-        Some("-") => Source::stdin().map_err(|error| Failure(format!("{}: {error}", snapshot::STDIN))),
+        Some("-") => Source::stdin().map_err(|error| Failure(format!("{STDIN}: {error}"))),
         _ => Ok(Source::Path(path.clone())),
     };
     if config.snapshot.paths.is_empty() {
@@ -156,8 +169,8 @@ fn sources(config: &Config) -> Result<Vec<Source>, Failure> {
 }
 
 /// How the configuration wants objects to be read.
-fn options(config: &Config) -> snapshot::Options {
-    snapshot::Options { needs: config.needs(), service_cidr: config.snapshot.service_cidr }
+fn options(config: &Config) -> objects::snapshot::Options {
+    objects::snapshot::Options { needs: config.needs(), service_cidr: config.snapshot.service_cidr }
 }
 
 /// What is read from, in words.
@@ -166,7 +179,7 @@ fn origin(config: &Config) -> String {
         [] => "the built-in example".into(),
         paths => {
             let name = |path: &PathBuf| match path.to_str() {
-                Some("-") => snapshot::STDIN.to_owned(),
+                Some("-") => STDIN.to_owned(),
                 _ => path.display().to_string(),
             };
             paths.iter().map(name).collect::<Vec<_>>().join(", ")
@@ -194,9 +207,14 @@ fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Prints to standard output. A reader that has seen enough is no failure.
+/// Prints to standard output.
 fn print(text: &str) -> Result<ExitCode, Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    printed(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// What came of printing to standard output. A reader that has seen enough is no failure.
+fn printed(result: io::Result<()>) -> Result<ExitCode, Failure> {
+    match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure(format!("standard output: {error}"))),
         _ => Ok(ExitCode::SUCCESS),
     }
