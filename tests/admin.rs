@@ -261,6 +261,22 @@ impl Page {
         (self.status, &self.body)
     }
 
+    /// The body of an answer that came in parts, to its end.
+    fn unchunked(&self) -> String {
+        assert_eq!((self.status, self.header("transfer-encoding")), (200, Some("chunked")), "{}", self.body);
+        let (mut body, mut rest) = (String::new(), &*self.body);
+        loop {
+            let (length, after) = rest.split_once("\r\n").expect("a part has a length");
+            let length = usize::from_str_radix(length, 16).expect("a length");
+            let (part, after) = after.split_at(length);
+            if length == 0 {
+                return body;
+            }
+            body += part;
+            rest = after.strip_prefix("\r\n").expect("the end of a part");
+        }
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         let (_, value) =
             self.head.lines().filter_map(|line| line.split_once(": ")).find(|(other, _)| *other == name)?;

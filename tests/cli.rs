@@ -16,5 +16,7 @@ mod program;
 mod records;
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/snapshot.rs"]
+mod snapshot;
 #[path = "cli/words.rs"]
 mod words;

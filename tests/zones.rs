@@ -82,7 +82,7 @@ fn records_of(plan: &Plan) -> Vec<(Known, Vec<String>)> {
 }
 
 fn written(store: Arc<Mutex<Store>>) -> Vec<u8> {
-    let mut list = List::new(Vec::new()).unwrap();
+    let mut list = List::new(Vec::new());
     let pages = Pages::new(store, None);
     let known = pages.known();
     pages.flatten().for_each(|object| list.add(&object).unwrap());

@@ -3,6 +3,7 @@
 //! ```text
 //! GET /api/explain?name=web.shop[&from=NAMESPACE][&resolver=musl][&type=A]  an Explanation
 //! GET /api/services[?search=TEXT][&namespace=NS][&offset=0][&limit=50]      a page of Services
+//! GET /api/snapshot[?namespace=NS]                                          the objects themselves
 //! GET /api/status                                                           what is served from where
 //! ```
 //!
@@ -30,7 +31,7 @@ use axum::{
 use serde::Serialize;
 use tokio::{sync::Semaphore, task, time};
 
-use super::{Shown, host::Hosts, readiness::Readiness};
+use super::{Shown, host::Hosts, readiness::Readiness, snapshot};
 use crate::{
     explain::{
         DEFAULT_FROM, Explainer, Request,
@@ -43,8 +44,10 @@ use crate::{
 /// Explains names to clients of the admin address. Cheap to clone; all clones count as one.
 #[derive(Clone)]
 pub struct Api {
-    explainer: Explainer,
+    pub(super) explainer: Explainer,
     sources: Sources,
+    /// Who may have a snapshot.
+    pub(super) snapshots: Arc<Semaphore>,
     running: Arc<Semaphore>,
     /// Names under which it may be asked that anybody could register.
     pub(super) hosts: Hosts,
@@ -56,7 +59,7 @@ pub type Sources = Arc<OnceLock<Vec<String>>>;
 /// Explanations that are made at a time.
 const RUNNING_MAX: usize = 4;
 /// How long a request waits to be among them. Connections are limited, so few wait.
-const PATIENCE_MAX: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE_MAX: Duration = Duration::from_secs(1);
 /// Services of a page where nobody says how many.
 const LIMIT_USUAL: usize = 50;
 
@@ -84,7 +87,8 @@ struct Refusal {
 impl Api {
     /// Explains with this explainer.
     pub fn new(explainer: Explainer, sources: Sources, hosts: Vec<String>) -> Self {
-        Self { explainer, sources, running: Arc::new(Semaphore::new(RUNNING_MAX)), hosts: hosts.into() }
+        let running = Arc::new(Semaphore::new(RUNNING_MAX));
+        Self { explainer, sources, snapshots: snapshot::places(), running, hosts: hosts.into() }
     }
 
     /// Answers with what `work` makes, on a thread that may wait for the store.
@@ -108,7 +112,8 @@ pub(super) fn router(shown: &Shown) -> Router {
     let status = (api.clone(), shown.metrics.clone(), shown.readiness.clone());
     everywhere(&any(no_such_path))
         .route("/api/explain", get(explain).with_state(api.clone()))
-        .route("/api/services", get(services).with_state(api))
+        .route("/api/services", get(services).with_state(api.clone()))
+        .route("/api/snapshot", get(snapshot::snapshot).with_state(api))
         .route("/api/status", get(self::status).with_state(status))
 }
 
@@ -162,7 +167,7 @@ async fn status(State((api, metrics, readiness)): State<(Api, Arc<Metrics>, Arc<
 }
 
 async fn no_such_path(uri: Uri) -> Response {
-    let why = format!("{}: there are /api/explain, /api/services and /api/status", uri.path());
+    let why = format!("{}: there are /api/explain, /api/services, /api/snapshot and /api/status", uri.path());
     refusal(StatusCode::NOT_FOUND, why)
 }
 
@@ -171,11 +176,11 @@ async fn turned_off() -> Response {
 }
 
 /// What stands behind the `?`.
-struct Parameters<'u>(Vec<(Cow<'u, str>, Cow<'u, str>)>);
+pub(super) struct Parameters<'u>(Vec<(Cow<'u, str>, Cow<'u, str>)>);
 
 impl<'u> Parameters<'u> {
     /// A parameter that is not `known` is a mistake of somebody who would wonder.
-    fn read(uri: &'u Uri, known: &[&str]) -> Result<Self, String> {
+    pub(super) fn read(uri: &'u Uri, known: &[&str]) -> Result<Self, String> {
         let given: Vec<_> = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).collect();
         match given.iter().find(|(key, _)| !known.contains(&&**key)) {
             Some((key, _)) => Err(format!("{}: no such parameter; there are {}", key.escape_debug(), known.join(", "))),
@@ -184,7 +189,7 @@ impl<'u> Parameters<'u> {
     }
 
     /// The last one of this name; empty where there is none.
-    fn text(&self, name: &str) -> &str {
+    pub(super) fn text(&self, name: &str) -> &str {
         self.0.iter().rfind(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Anyone in the cluster can reach it, and the kubelet restarts a server whose probes fail, so a
 //! client must not be able to hold it up. One connection carries one request and lives for
-//! [`CONNECTION_LIFE_MAX`] at most. When too many are open the oldest is cut off: a probe takes a
+//! [`CONNECTION_LIFE_MAX`] at most, or so long for each part of a snapshot. When too many are open the oldest is cut off: a probe takes a
 //! millisecond, so the oldest is one that dawdles, and there is always room for the next probe.
 //!
 //! All addresses show the same. CoreDNS has one for each page (`:8080`, `:8181`, `:9153`), and
@@ -10,9 +10,11 @@
 
 pub mod api;
 mod host;
+mod life;
 mod page;
 mod pages;
 pub mod readiness;
+mod snapshot;
 
 use std::{
     collections::VecDeque,
@@ -23,7 +25,12 @@ use std::{
 };
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use prometheus::IntCounter;
 use tokio::{
@@ -36,6 +43,7 @@ use tokio::{
 
 use crate::observe::metrics::Metrics;
 use api::Api;
+use life::Life;
 use readiness::Readiness;
 
 /// Addresses that are bound and not served yet.
@@ -151,19 +159,29 @@ impl Connections {
 
 /// Answers one request, within a lifetime. What goes wrong is the client's business.
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, life_max: Duration) {
+    let (life, pages) = (Life::new(life_max), TowerToHyperService::new(router));
+    let of_request = life.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(of_request.clone());
+        pages.call(request)
+    });
     let connection = http1::Builder::new()
         .keep_alive(false)
         .max_header_size(HEAD_OCTETS_MAX)
         .max_buf_size(BUFFER_OCTETS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let _ = time::timeout(life_max, connection).await;
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        _ = connection => {}
+        () = life.over() => {}
+    }
 }
 
 /// Connections of one address. Two kubelet probes, two scrapers and a person make five; with
 /// buffers of 16 KiB and some 50 KiB of metrics text each, 64 clients that dawdle hold 4 MiB.
 const CONNECTIONS_MAX: usize = 64;
 
-/// From accepting a connection to the end of its answer: Prometheus gives up after 10 s as well.
+/// From accepting a connection to the end of its answer, or of each part of a snapshot: Prometheus
+/// gives up after 10 s as well.
 pub const CONNECTION_LIFE_MAX: Duration = Duration::from_secs(10);
 
 /// How long answers may take once the server stops. They take milliseconds.

@@ -10,6 +10,7 @@ mod man;
 mod records;
 mod remote;
 mod serve;
+mod snapshot;
 
 use std::{
     io::{self, Write},
@@ -26,7 +27,7 @@ use crate::{
     config::{self, Config},
     objects::{
         api,
-        snapshot::{self, Loaded, Source},
+        snapshot::{self as files, Loaded, STDIN, Source},
     },
 };
 
@@ -48,6 +49,8 @@ enum Command {
     Lookup(lookup::Lookup),
     /// Show why a name resolves for a program in a pod, or why not
     Explain(explain::Explain),
+    /// Save the cluster that a running server knows, as a file to serve from
+    Snapshot(snapshot::Snapshot),
     /// Look for mistakes in a configuration and a snapshot
     Check(check::Check),
     /// Print the variables that Kubernetes gives to the containers of a namespace
@@ -108,6 +111,7 @@ impl Cli {
             Command::Records(records) => records.run(),
             Command::Lookup(lookup) => lookup.run(),
             Command::Explain(explain) => explain.run(),
+            Command::Snapshot(snapshot) => snapshot.run(),
             Command::Check(check) => check.run(),
             Command::Env(env) => env.run(),
             Command::Config => print(config::EXAMPLE),
@@ -125,6 +129,15 @@ impl Cli {
 }
 
 impl Inputs {
+    /// Whether none is given.
+    fn is_empty(&self) -> bool {
+        self.config.is_none() && self.snapshot.is_empty() && !self.watches()
+    }
+
+    fn watches(&self) -> bool {
+        self.kubernetes || self.kubeconfig.is_some() || self.context.is_some()
+    }
+
     /// The configuration, with the snapshots of the command line in the place of its own.
     fn config(&self) -> Result<Config, Failure> {
         let mut config = match &self.config {
@@ -135,7 +148,7 @@ impl Inputs {
             config.snapshot.paths.clone_from(&self.snapshot);
             config.kubernetes.enabled = false;
         }
-        if self.kubernetes || self.kubeconfig.is_some() || self.context.is_some() {
+        if self.watches() {
             config.watch(self.kubeconfig.clone(), self.context.clone());
         }
         Ok(config)
@@ -145,7 +158,7 @@ impl Inputs {
 /// The cluster that a configuration reads, and what is wrong with it.
 fn read_cluster(config: &Config) -> Result<Loaded, Failure> {
     if !config.kubernetes.enabled {
-        return snapshot::load(&sources(config)?, &options(config), &mut |_| {})
+        return files::load(&sources(config)?, &options(config), &mut |_| {})
             .map_err(|error| Failure(error.to_string()));
     }
     let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Failure(error.to_string()))?;
@@ -174,7 +187,7 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
 /// Where the configuration reads the cluster from.
 fn sources(config: &Config) -> Result<Vec<Source>, Failure> {
     let source = |path: &PathBuf| match path.to_str() {
-        Some("-") => Source::stdin().map_err(|error| Failure(format!("{}: {error}", snapshot::STDIN))),
+        Some("-") => Source::stdin().map_err(|error| Failure(format!("{STDIN}: {error}"))),
         _ => Ok(Source::Path(path.clone())),
     };
     if config.snapshot.paths.is_empty() {
@@ -184,8 +197,8 @@ fn sources(config: &Config) -> Result<Vec<Source>, Failure> {
 }
 
 /// How the configuration wants objects to be read.
-fn options(config: &Config) -> snapshot::Options {
-    snapshot::Options { needs: config.needs(), service_cidr: config.snapshot.service_cidr }
+fn options(config: &Config) -> files::Options {
+    files::Options { needs: config.needs(), service_cidr: config.snapshot.service_cidr }
 }
 
 /// What is read from, in words.
@@ -197,7 +210,7 @@ fn origin(config: &Config) -> String {
         [] => "the built-in example".into(),
         paths => {
             let name = |path: &PathBuf| match path.to_str() {
-                Some("-") => snapshot::STDIN.to_owned(),
+                Some("-") => STDIN.to_owned(),
                 _ => path.display().to_string(),
             };
             paths.iter().map(name).collect::<Vec<_>>().join(", ")
@@ -228,9 +241,14 @@ fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Prints to standard output. A reader that has seen enough is no failure.
+/// Prints to standard output.
 fn print(text: &str) -> Result<ExitCode, Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    printed(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// What came of printing to standard output. A reader that has seen enough is no failure.
+fn printed(result: io::Result<()>) -> Result<ExitCode, Failure> {
+    match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure(format!("standard output: {error}"))),
         _ => Ok(ExitCode::SUCCESS),
     }

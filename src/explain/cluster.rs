@@ -12,6 +12,7 @@ use crate::{
         endpoints::Port,
         name::Name,
         service::{KeyOctets, Service, Target},
+        store::Pages,
         view::View,
         zone::Zone,
     },
@@ -94,6 +95,11 @@ impl Explainer {
             endpoints += view.endpoints.len();
         }
         Cluster { zones, namespaces: namespaces.into_iter().collect(), services, endpoints }
+    }
+
+    /// The objects themselves, of one namespace or of all.
+    pub fn objects(&self, namespace: Option<&str>) -> Pages {
+        Pages::new(self.store.clone(), namespace)
     }
 
     /// The Services of the first view that has a zone of names.

@@ -32,16 +32,17 @@ pub struct List<W> {
 /// What a [`List`] begins with.
 pub const LIST_START: &str = "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[";
 /// What it ends with.
-pub const LIST_END: &str = "\n]}\n";
+const LIST_END: &str = "\n]}\n";
 
 impl<W: Write> List<W> {
-    /// Begins a list.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn new(mut out: W) -> io::Result<Self> {
-        out.write_all(LIST_START.as_bytes())?;
-        Ok(Self { out, told: Known::default(), is_empty: true })
+    /// An empty list, of which nothing is written yet.
+    pub fn new(out: W) -> Self {
+        Self { out, told: Known::default(), is_empty: true }
+    }
+
+    /// Where it is written to.
+    pub fn output(&mut self) -> &mut W {
+        &mut self.out
     }
 
     /// Adds an object.
@@ -77,14 +78,19 @@ impl<W: Write> List<W> {
                 write!(self.out, "{{\"apiVersion\":\"{api_version}\",\"kind\":\"{kind}List\",\"items\":[]}}")?;
             }
         }
+        if self.is_empty {
+            self.out.write_all(LIST_START.as_bytes())?;
+        }
         self.out.write_all(LIST_END.as_bytes())?;
         Ok(self.out)
     }
 
+    /// Writes what stands in front of the next item.
     fn separate(&mut self) -> io::Result<()> {
-        let separator = if self.is_empty { "\n" } else { ",\n" };
+        let front = if self.is_empty { LIST_START } else { "," };
         self.is_empty = false;
-        self.out.write_all(separator.as_bytes())
+        self.out.write_all(front.as_bytes())?;
+        self.out.write_all(b"\n")
     }
 }
 

@@ -5,12 +5,23 @@ use std::sync::{Arc, Mutex};
 use clusterdns::{
     admin::api::{Api, Sources},
     explain::{Explainer, Explanation, cluster::Services},
-    objects::Change,
-    records::{store::Store, view::View},
+    objects::{
+        Change, Known, Needs, Picture,
+        decode::{self, Decoded},
+        snapshot::{self, Options, Source},
+    },
+    records::{
+        store::{Pages, Store},
+        view::View,
+    },
     respond::{Responder, plan},
 };
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
 
 use super::{Page, Running, exchange, request, support};
 
@@ -64,6 +75,80 @@ async fn the_state_of_the_server_is_told() {
     );
 }
 
+#[tokio::test]
+async fn the_objects_are_given_as_a_list() {
+    let (running, store) = start();
+    let page = running.get("/api/snapshot").await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("application/json")));
+    assert_eq!(page.header("content-length"), None, "it is made part by part");
+    let list = page.unchunked();
+    let keys = |text: &str| {
+        let list: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let key = |item: &Value| text(&item["kind"]) + " " + &text(&item["metadata"]["name"]);
+        list["items"].as_array().unwrap().iter().map(key).collect::<Vec<_>>()
+    };
+    // It is known that there is no Pod.
+    let shop = ["Namespace shop", "Service db", "EndpointSlice slice-2", "Service web", "PodList "];
+    assert_eq!(keys(&list), [&["Namespace default"], &shop[..]].concat());
+    assert_eq!(keys(&running.get("/api/snapshot?namespace=shop").await.unchunked()), shop);
+    let source = Source::Text("snapshot".into(), list.into_bytes().into());
+    let read = snapshot::load(&[source], &Options::default(), &mut |_| {}).unwrap();
+    assert_eq!((read.picture.known, &*read.problems), (Known { pods: false, ..Known::ALL }, &[][..]));
+    let objects: Vec<_> = Pages::new(store, None).flatten().collect();
+    assert!(read.picture.objects.iter().all(|object| objects.contains(object)) && objects.len() == 5);
+}
+
+/// More than buffers hold, and clients that go away in the middle.
+#[tokio::test]
+async fn a_large_cluster_comes_in_parts_and_a_client_may_leave() {
+    let (running, store) = start();
+    let service = |at: usize| {
+        let target = "x".repeat(250);
+        let json = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": format!("s{at}"), "namespace": "shop"},
+                          "spec": {"type": "ExternalName", "externalName": target}});
+        match decode::object(&json.to_string(), Needs::default()) {
+            Ok(Decoded::Object(service)) => service,
+            other => panic!("{other:?}"),
+        }
+    };
+    let picture = Picture { objects: (0..10_000).map(service).collect(), known: Known::ALL, ..Picture::default() };
+    store.lock().unwrap().apply(Change::Reset(picture), support::NOW);
+    for _ in 0..3 {
+        let mut leaving = TcpStream::connect(running.addresses[0]).await.unwrap();
+        leaving.write_all(request("/api/snapshot").as_bytes()).await.unwrap();
+        leaving.read_exact(&mut [0; 1000]).await.unwrap();
+    }
+    let list = running.get("/api/snapshot").await.unchunked();
+    assert_eq!(list.matches("\"kind\":\"Service\"").count(), 10_000);
+}
+
+#[tokio::test]
+async fn one_snapshot_is_taken_at_a_time() {
+    let (running, store) = start();
+    let release = hold(store);
+    let address = running.addresses[0];
+    let mut asking = JoinSet::new();
+    for _ in 0..2 {
+        asking.spawn(async move { exchange(address, &request("/api/snapshot")).await });
+    }
+    let refused = asking.join_next().await.unwrap().unwrap();
+    assert_eq!((refused.status, &*error(&refused)), (503, "another snapshot is being taken: ask again"));
+    release();
+    assert_eq!(asking.join_next().await.unwrap().unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn what_there_is_no_snapshot_of_is_told() {
+    let (running, store) = start();
+    let refused = running.get("/api/snapshot?namespace=shpo").await;
+    assert_eq!((refused.status, &*error(&refused)), (404, "namespace shpo does not exist"));
+    let picture = Picture { known: Known { services: false, ..Known::ALL }, ..Picture::default() };
+    store.lock().unwrap().apply(Change::Reset(picture), support::NOW);
+    let refused = running.get("/api/snapshot").await;
+    assert_eq!((refused.status, &*error(&refused)), (503, "the cluster is not known yet: see /ready"));
+}
+
 // ----------- What is refused -----------------------------------------------
 
 #[tokio::test]
@@ -78,6 +163,7 @@ async fn a_request_that_makes_no_sense_is_told_why() {
         ("explain?name=web&resolver=bionic", "resolver \"bionic\": not one of glibc, "),
         ("explain?name=web&type=NONE", "type \"NONE\": "),
         ("explain?nmae=web", "nmae: no such parameter; there are name, from, resolver, type"),
+        ("snapshot?namespaces=a", "namespaces: no such parameter; there are namespace"),
         ("services?limit=201", "limit \"201\": write a number up to 200"),
         ("services?offset=-1", "offset \"-1\": "),
     ] {
@@ -92,7 +178,7 @@ async fn a_request_that_makes_no_sense_is_told_why() {
 async fn another_sites_page_learns_nothing() {
     let (running, _) = start();
     let ask = |path: &str, host: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    for path in ["/", "/api/status", "/api/services", "/api/explain?name=web"] {
+    for path in ["/", "/api/status", "/api/services", "/api/snapshot", "/api/explain?name=web"] {
         let refused = running.send(&ask(path, "evil.com:9153")).await;
         assert!(refused.status == 403 && error(&refused).contains("hosts of [admin]"), "{path}: {}", refused.body);
         for host in ["127.0.0.1:9153", "[::1]", "localhost", "dns.kube-system.svc"] {
@@ -114,7 +200,7 @@ async fn an_unknown_path_is_told_so_in_json() {
 #[tokio::test]
 async fn it_can_be_turned_off() {
     let running = Running::start();
-    for path in ["/api", "/api/explain?name=web", "/api/services", "/api/status"] {
+    for path in ["/api", "/api/explain?name=web", "/api/services", "/api/snapshot", "/api/status"] {
         let page = running.get(path).await;
         assert_eq!(
             (page.status, error(&page)),
@@ -128,26 +214,16 @@ async fn it_can_be_turned_off() {
 #[tokio::test]
 async fn too_many_at_once_are_refused() {
     let (running, store) = start();
+    let release = hold(store);
     let mut asking = JoinSet::new();
-    {
-        let (locked, release) = std::sync::mpsc::channel::<()>();
-        let (ready, is_locked) = std::sync::mpsc::channel();
-        let change = std::thread::spawn(move || {
-            let _store = store.lock().unwrap();
-            ready.send(()).unwrap();
-            let _ = release.recv();
-        });
-        is_locked.recv().unwrap();
-        for index in 0..5 {
-            let address = running.addresses[index % 2];
-            asking.spawn(async move { exchange(address, &request("/api/explain?name=web")).await });
-        }
-        let refused = asking.join_next().await.unwrap().unwrap();
-        assert_eq!((refused.status, &*error(&refused)), (503, "too many explanations at once: ask again"));
-        assert_eq!(running.get("/health").await.status, 200);
-        drop(locked);
-        change.join().unwrap();
+    for index in 0..5 {
+        let address = running.addresses[index % 2];
+        asking.spawn(async move { exchange(address, &request("/api/explain?name=web")).await });
     }
+    let refused = asking.join_next().await.unwrap().unwrap();
+    assert_eq!((refused.status, &*error(&refused)), (503, "too many explanations at once: ask again"));
+    assert_eq!(running.get("/health").await.status, 200);
+    release();
     for page in asking.join_all().await {
         assert_eq!(page.status, 200);
     }
@@ -155,6 +231,22 @@ async fn too_many_at_once_are_refused() {
 }
 
 // ----------- A cluster -----------------------------------------------------
+
+/// Holds the store as a change does, until it is released.
+fn hold(store: Arc<Mutex<Store>>) -> impl FnOnce() {
+    let (locked, release) = std::sync::mpsc::channel::<()>();
+    let (ready, is_locked) = std::sync::mpsc::channel();
+    let change = std::thread::spawn(move || {
+        let _store = store.lock().unwrap();
+        ready.send(()).unwrap();
+        let _ = release.recv();
+    });
+    is_locked.recv().unwrap();
+    move || {
+        drop(locked);
+        change.join().unwrap();
+    }
+}
 
 fn error(page: &Page) -> String {
     assert_eq!(page.header("content-type"), Some("application/json"), "{}", page.body);

@@ -169,13 +169,13 @@ fn a_server_that_cannot_be_asked_is_told_in_one_sentence() {
 }
 
 /// Where it says that it shows metrics.
-fn admin(serving: &Serving) -> String {
+pub(crate) fn admin(serving: &Serving) -> String {
     let address = serving.start.iter().find_map(|line| line.split(" on http://").nth(1));
     format!("http://{}", address.expect("it says where").trim_end_matches('/'))
 }
 
 /// A server of something else, that says this to whoever comes.
-fn other(said: &'static str) -> String {
+pub(crate) fn other(said: &'static str) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

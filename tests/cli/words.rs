@@ -21,6 +21,7 @@ fn help_shows_the_commands_and_the_first_steps() {
         ("serve", "CLUSTERDNS_LOG"),
         ("records", "--zone in-addr.arpa"),
         ("check", "Exit code: 0"),
+        ("snapshot", "clusterdns snapshot > cluster.json"),
         ("config", "commented default"),
     ] {
         let help = run(&[command, "--help"]);
@@ -54,7 +55,9 @@ fn the_version_is_the_packages() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let cluster = repository("zones/dual-stack");
-    for arguments in [&["config"][..], &["records", "--snapshot", &cluster], &["--help"]] {
+    for arguments in
+        [&["config"][..], &["records", "--snapshot", &cluster], &["snapshot", "--snapshot", &cluster], &["--help"]]
+    {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut child = command(arguments).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();

@@ -31,7 +31,7 @@ fn written(json: &str) -> String {
 }
 
 fn list(objects: &[Object], known: Known) -> String {
-    let mut list = List::new(Vec::new()).unwrap();
+    let mut list = List::new(Vec::new());
     objects.iter().for_each(|object| list.add(object).unwrap());
     String::from_utf8(list.finish(known).unwrap()).unwrap()
 }
