@@ -139,7 +139,10 @@ impl Watch {
 
     fn learn_from(&mut self, failure: &Failure) {
         let forgotten = matches!(failure, Failure::Gone(_));
-        if forgotten || matches!(failure, Failure::Garbled(_)) {
+        // A server whose data was restored from an older day does not know our version, and says so
+        // in several ways.
+        let refused = matches!(failure, Failure::Refused(..) | Failure::Failing(..)) && self.failures >= REFUSALS_MAX;
+        if forgotten || refused || matches!(failure, Failure::Garbled(_)) {
             self.version = None;
         }
         // The server is back, and nothing but the list is missing. One that forgets at once and always
@@ -336,6 +339,8 @@ impl Watch {
     }
 }
 
+/// So often a server may fail to go on from where we were.
+const REFUSALS_MAX: u32 = 3;
 /// 200 ms doubled so often is beyond any pause.
 const DOUBLINGS_MAX: u32 = 16;
 /// Also where a server pays no heed to the limit: 10,000 Services with 150,000 endpoints have 130 MB.
