@@ -16,6 +16,8 @@ mod access;
 mod failure;
 mod read;
 mod request;
+#[doc(hidden)]
+pub mod said;
 mod watch;
 mod watched;
 

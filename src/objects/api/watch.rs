@@ -6,17 +6,16 @@
 //!          └── pages, where the server has no such streams, then watch ──┘    └─► forgotten or garbled: no version
 //! ```
 
-use std::{borrow::Cow, time::Instant};
+use std::time::Instant;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::{sync::mpsc, time};
 
 use super::{
     Arrival, Pace, Watched, What,
     access::Connection,
     failure::Failure,
-    request::{self, Line, Reply, Status},
+    request::{self, Line, Reply},
+    said::{self, Page, Said},
 };
 use crate::objects::{
     Key, Needs, Object,
@@ -52,45 +51,11 @@ struct Gathered {
     left_out: Vec<Key>,
 }
 
-/// A line of a watch.
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
-/// The object of a bookmark.
-#[derive(Deserialize)]
-struct Bookmark<'a> {
-    #[serde(borrow)]
-    metadata: &'a RawValue,
-}
-
-/// A page of a list.
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: PageMetadata,
-    #[serde(borrow)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMetadata {
-    resource_version: Option<Box<str>>,
-    #[serde(rename = "continue")]
-    continued: Option<String>,
-}
-
-/// What a line says.
-enum Said {
-    Seen(Carried),
-    Gone(Carried),
-    /// Where the watch goes on, and whether the list is whole now.
-    Bookmark(Option<Box<str>>, bool),
-    Skipped,
+impl Gathered {
+    fn drop(&mut self, key: Option<Key>) {
+        self.objects.retain(|object| Some(object.key()) != key);
+        self.left_out.retain(|left_out| Some(left_out) != key.as_ref());
+    }
 }
 
 impl Watch {
@@ -205,29 +170,34 @@ impl Watch {
             Err(failure) => return Some(Err(failure)),
         };
         match self.initial_events(&mut reply).await {
-            Ok(()) => Some(Ok(reply)),
-            Err(failure) => {
-                // A server that does not know the parameter sends events and never their end.
-                self.streams &= !matches!(failure, Failure::Silent(_));
-                Some(Err(failure))
+            Ok(true) => Some(Ok(reply)),
+            // A server that does not know the parameter sends events and never says where the list ends.
+            Ok(false) | Err(Failure::Silent(_)) => {
+                self.streams = false;
+                None
             }
+            Err(failure) => Some(Err(failure)),
         }
     }
 
-    async fn initial_events(&mut self, reply: &mut Reply) -> Result<(), Failure> {
+    /// Says whether the list became whole.
+    async fn initial_events(&mut self, reply: &mut Reply) -> Result<bool, Failure> {
         let mut gathered = Gathered::default();
         while let Some(said) = self.next(reply).await? {
             match said {
                 Said::Seen(carried) => self.gather(carried, &mut gathered).await,
+                // The list of a server that lags behind itself is mended by what happened since.
+                Said::Gone(carried) => gathered.drop(carried.key),
                 Said::Bookmark(version, true) => {
                     self.version = version;
                     self.listed(gathered).await;
-                    return Ok(());
+                    return Ok(true);
                 }
-                Said::Bookmark(_, false) | Said::Gone(_) | Said::Skipped => {}
+                Said::Bookmark(_, false) => return Ok(false),
+                Said::Skipped => {}
             }
         }
-        Err(Failure::Unreachable("it ended the list before it was whole".into()))
+        Ok(false)
     }
 
     async fn list(&mut self) -> Result<(), Failure> {
@@ -235,14 +205,13 @@ impl Watch {
         let mut continued = None;
         loop {
             let body = self.get(&self.watched.page(continued.as_deref())).await?.whole(PAGE_OCTETS_MAX).await?;
-            let page: Page<'_> = serde_json::from_slice(&body).map_err(|why| Failure::Garbled(why.to_string()))?;
-            for item in page.items.unwrap_or_default() {
-                let carried = carried(self.watched.kind, item.get(), self.needs);
-                self.gather(carried, &mut gathered).await;
+            let page = Page::read(&body)?;
+            for item in page.items() {
+                self.gather(carried(self.watched.kind, item, self.needs), &mut gathered).await;
             }
-            continued = page.metadata.continued.filter(|text| !text.is_empty());
+            continued = page.continued().map(str::to_owned);
             if continued.is_none() {
-                self.version = page.metadata.resource_version;
+                self.version = page.version();
                 self.listed(gathered).await;
                 return Ok(());
             }
@@ -289,7 +258,7 @@ impl Watch {
         let Some(line) = reply.line().await? else { return Ok(None) };
         let said = match line {
             Line::Text(text) if text.trim_ascii().is_empty() => Said::Skipped,
-            Line::Text(text) => self.read(text)?,
+            Line::Text(text) => said::read(text, self.watched.kind, self.needs)?,
             Line::TooLong => {
                 let message = format!("one of the {} is longer than any object can be", self.watched.resource());
                 self.say(What::LeftOut(Problem::error(None, message))).await;
@@ -297,26 +266,6 @@ impl Watch {
             }
         };
         Ok(Some(said))
-    }
-
-    fn read(&self, line: &[u8]) -> Result<Said, Failure> {
-        let garbled = |why: serde_json::Error| Failure::Garbled(why.to_string());
-        let event: Event<'_> = serde_json::from_slice(line).map_err(garbled)?;
-        let carried = || carried(self.watched.kind, event.object.get(), self.needs);
-        match &*event.kind {
-            "ADDED" | "MODIFIED" => Ok(Said::Seen(carried())),
-            "DELETED" => Ok(Said::Gone(carried())),
-            "BOOKMARK" => {
-                let bookmark: Bookmark<'_> = serde_json::from_str(event.object.get()).map_err(garbled)?;
-                let is_end = bookmark.metadata.get().contains(INITIAL_EVENTS_END);
-                Ok(Said::Bookmark(carried().version, is_end))
-            }
-            "ERROR" => {
-                let status: Status = serde_json::from_str(event.object.get()).map_err(garbled)?;
-                Err(Failure::of(status.code, status.message, None))
-            }
-            other => Err(Failure::Garbled(format!("an event of type {other:?}"))),
-        }
     }
 
     async fn get(&self, path: &str) -> Result<Reply, Failure> {
@@ -345,5 +294,3 @@ const REFUSALS_MAX: u32 = 3;
 const DOUBLINGS_MAX: u32 = 16;
 /// Also where a server pays no heed to the limit: 10,000 Services with 150,000 endpoints have 130 MB.
 const PAGE_OCTETS_MAX: usize = 512 << 20;
-/// The annotation of the bookmark behind a list that came as events.
-const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";

@@ -84,6 +84,16 @@ mod tests {
     }
 
     #[test]
+    fn bad_metadata_do_not_hide_which_object_it_is() {
+        for bad in [r#""labels":5"#, r#""deletionTimestamp":{}"#, r#""annotations":[]"#] {
+            let json = format!(r#"{{"metadata":{{"name":"web","namespace":"shop",{bad}}},"spec":[]}}"#);
+            let carried = carried(Kind::Service, &json, Needs::default());
+            assert_eq!(carried.key.unwrap().to_string(), "Service shop/web", "{bad}");
+            assert!(carried.decoded.is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn another_kind_is_not_taken_for_this_one() {
         let json = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"web"}}"#;
         let carried = carried(Kind::Service, json, Needs::default());

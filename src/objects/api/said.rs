@@ -1,0 +1,157 @@
+//! What the API server says: the lines of a watch and the pages of a list, taken apart without a copy.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{failure::Failure, request::Status};
+use crate::objects::{
+    Kind, Needs,
+    decode::carried::{Carried, carried},
+};
+
+/// What a line of a watch says.
+pub(super) enum Said {
+    /// An object is there, as it is now.
+    Seen(Carried),
+    /// An object is no longer there.
+    Gone(Carried),
+    /// Where the watch goes on, and whether a list that came as events is whole now.
+    Bookmark(Option<Box<str>>, bool),
+    /// Nothing.
+    Skipped,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+/// The object of a bookmark.
+#[derive(Deserialize)]
+struct Bookmark<'a> {
+    #[serde(borrow)]
+    metadata: &'a RawValue,
+}
+
+/// A page of a list.
+#[derive(Deserialize)]
+pub(super) struct Page<'a> {
+    metadata: PageMetadata,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageMetadata {
+    resource_version: Option<Box<str>>,
+    #[serde(rename = "continue")]
+    continued: Option<String>,
+}
+
+/// Reads a line about objects of this kind.
+pub(super) fn read(line: &[u8], kind: Kind, needs: Needs) -> Result<Said, Failure> {
+    let event: Event<'_> = serde_json::from_slice(line).map_err(garbled)?;
+    let carried = || carried(kind, event.object.get(), needs);
+    match &*event.kind {
+        "ADDED" | "MODIFIED" => Ok(Said::Seen(carried())),
+        "DELETED" => Ok(Said::Gone(carried())),
+        "BOOKMARK" => {
+            let bookmark: Bookmark<'_> = serde_json::from_str(event.object.get()).map_err(garbled)?;
+            let is_end = bookmark.metadata.get().contains(INITIAL_EVENTS_END);
+            Ok(Said::Bookmark(carried().version, is_end))
+        }
+        "ERROR" => {
+            let status: Status = serde_json::from_str(event.object.get()).map_err(garbled)?;
+            Err(Failure::of(status.code, status.message, None))
+        }
+        other => Err(Failure::Garbled(format!("an event of type {other:?}"))),
+    }
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, Failure> {
+        serde_json::from_slice(body).map_err(garbled)
+    }
+
+    /// The objects, as text.
+    pub(super) fn items(&self) -> impl Iterator<Item = &'a str> {
+        self.items.iter().flatten().map(|item| item.get())
+    }
+
+    /// What the next page is asked for with; none behind the last.
+    pub(super) fn continued(&self) -> Option<&str> {
+        self.metadata.continued.as_deref().filter(|text| !text.is_empty())
+    }
+
+    /// The version of the whole list.
+    pub(super) fn version(self) -> Option<Box<str>> {
+        self.metadata.resource_version
+    }
+}
+
+fn garbled(why: serde_json::Error) -> Failure {
+    Failure::Garbled(why.to_string())
+}
+
+/// The annotation of the bookmark behind a list that came as events.
+const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
+
+/// What fuzzers run: any line and any body mean something or are garbled, and never a panic.
+#[doc(hidden)]
+pub fn fuzz(text: &[u8]) -> bool {
+    let needs = Needs { labels: true, pod_names: true, zones: true, pods: true, selectors: true };
+    let kinds = [Kind::Namespace, Kind::Service, Kind::EndpointSlice, Kind::Pod];
+    let lines = kinds.iter().filter(|kind| read(text, **kind, needs).is_ok()).count();
+    lines > 0 || Page::read(text).is_ok_and(|page| page.items().all(|item| !item.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn said(line: &str) -> Result<Said, Failure> {
+        read(line.as_bytes(), Kind::Service, Needs::default())
+    }
+
+    #[test]
+    fn a_bookmark_tells_where_to_go_on_and_where_a_list_ends() {
+        let bookmark = |annotations: &str| {
+            let metadata = format!(r#"{{"resourceVersion":"12","annotations":{annotations}}}"#);
+            match said(&format!(r#"{{"type":"BOOKMARK","object":{{"kind":"Service","metadata":{metadata}}}}}"#)) {
+                Ok(Said::Bookmark(version, is_end)) => (version.unwrap(), is_end),
+                _ => panic!("a bookmark"),
+            }
+        };
+        assert_eq!(bookmark(r#"{"k8s.io/initial-events-end":"true"}"#), ("12".into(), true));
+        assert_eq!(bookmark("null"), ("12".into(), false));
+    }
+
+    #[test]
+    fn an_error_is_the_failure_that_it_names() {
+        let error = |code: u16| said(&format!(r#"{{"type":"ERROR","object":{{"code":{code},"message":"m"}}}}"#)).err();
+        assert_eq!(error(410), Some(Failure::Gone("m".into())));
+        assert_eq!(error(500), Some(Failure::Failing(500, "m".into())));
+        assert!(matches!(said(r#"{"type":"NEWS","object":{}}"#), Err(Failure::Garbled(_))));
+        assert!(matches!(said("<html>"), Err(Failure::Garbled(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_means_something_or_is_garbled(
+            kind in prop_oneof![Just("ADDED"), Just("DELETED"), Just("BOOKMARK"), Just("ERROR")],
+            object in r#"\{("metadata":\{("name":"[a-z.]{0,3}")?,?("labels":(5|\{\}))?\})?,?("spec":(\[\]|\{\}|7))?\}"#,
+            text in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
+            fuzz(format!(r#"{{"type":"{kind}","object":{object}}}"#).as_bytes());
+            fuzz(&text);
+        }
+    }
+}
