@@ -69,13 +69,17 @@ impl Feed {
     /// Takes many steps at once, and notes how long each took to be served.
     pub fn apply_all(&self, news: Vec<News>) {
         let timed: Vec<Timed> = news.iter().filter_map(Timed::of).collect();
+        let has_picture = news.iter().any(|news| matches!(news.change, Change::Reset(_)));
         let mut store = self.store();
         store.apply_all(news.into_iter().map(|news| news.change), unix_secs());
         for timed in &timed {
             timed.observe(&store, &self.metrics.source);
         }
         drop(store);
-        self.tell();
+        // Only a whole picture makes anything known.
+        if has_picture {
+            self.tell();
+        }
     }
 
     /// Says what is known completely, where something else than a picture tells.

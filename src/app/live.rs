@@ -1,24 +1,29 @@
 //! The Kubernetes API as a source: what its watches say goes into the tables, soon and in few steps.
 //!
 //! ```text
-//! watches ─► Arrival... ─► Applier: a batch ─► Feed::apply_all ─► pause
+//! watches ─► Arrival... ─► Applier: a batch ─► Feed::apply_all
+//! └──────── one thread, which nobody waits for ────────┘
 //! ```
 //!
 //! The first change after a quiet moment is served at once. While changes rush in they are gathered
-//! during the pause, so that a Service of 5,000 endpoints is not published for each of its slices.
+//! for a pause, so that a Service of 5,000 endpoints is not published for each of its slices.
 
 use std::{
     io,
+    panic::AssertUnwindSafe,
     path::Path,
+    pin::Pin,
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use futures_util::FutureExt;
 use thiserror::Error;
 use tokio::{
-    runtime::Handle,
-    sync::watch,
-    task::{self, JoinSet},
-    time,
+    runtime::Builder,
+    sync::oneshot,
+    time::{self, Sleep},
 };
 
 use super::{
@@ -42,11 +47,18 @@ pub struct Live {
     /// The URL of the API server.
     pub server: String,
     feed: Feed,
-    runtime: Handle,
-    complete: watch::Receiver<bool>,
-    _tasks: JoinSet<()>,
+    complete: Arc<Complete>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
     /// What was applied before the end is saved.
     _keeper: Option<Keeper>,
+}
+
+/// Whether the cluster was known completely once.
+#[derive(Default)]
+struct Complete {
+    is: Mutex<bool>,
+    became: Condvar,
 }
 
 /// Why the cluster cannot be watched.
@@ -59,7 +71,7 @@ pub enum LiveError {
     #[error(transparent)]
     Access(#[from] AccessError),
     /// Threads.
-    #[error("the system has no thread for saving the state: {0}")]
+    #[error("the system does not let the cluster be watched: {0}")]
     System(#[from] io::Error),
 }
 
@@ -68,18 +80,22 @@ struct Applier {
     api: Api,
     feed: Feed,
     progress: Progress,
-    complete: watch::Sender<bool>,
+    complete: Arc<Complete>,
     changes: Option<Changes>,
     left_out_told: Seldom,
+    /// Until then what arrives is gathered.
+    next_batch: Instant,
 }
 
 /// As many changes go into the tables at once: a batch of slices is decoded and small.
 const BATCH_MAX: usize = 1024;
-/// Between two batches: what p99 of propagation allows, and less than a timer's tick more.
+/// From one batch to the next: what p99 of propagation allows, with a tick of the timer.
 const PAUSE: Duration = Duration::from_millis(1);
 /// A batch that took long may take this part of the time: a fifth of a core.
 const PAUSE_OF_COST: u32 = 4;
 const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// A defect that is met again and again must not take a core.
+const DEFECT_PAUSE: Duration = Duration::from_secs(5);
 
 impl Live {
     /// Starts to watch for a server.
@@ -99,7 +115,8 @@ impl Live {
         if !enabled {
             return Err(LiveError::NotEnabled);
         }
-        let runtime = server.runtime.handle().clone();
+        // A thread of its own: whole lists are long work, and changes want no other thread to wake.
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let asks = config.asks();
         let api = runtime.block_on(Api::start(access, &asks, pace))?;
         let url = api.server.clone();
@@ -111,19 +128,26 @@ impl Live {
         feed.source().lag.set_since(since);
         let keep = |path| Keeper::start(path, state_interval, fingerprint, feed.store.clone(), feed.events().clone());
         let keeper = state.map(keep).transpose()?;
-        let (complete, completed) = watch::channel(false);
-        let progress = Progress::new(&api.watched, saved, since);
+        let complete = Arc::<Complete>::default();
         let applier = Applier {
+            progress: Progress::new(&api.watched, saved, since),
             api,
             feed: feed.clone(),
-            progress,
-            complete,
+            complete: complete.clone(),
             changes: keeper.as_ref().map(Keeper::changes),
             left_out_told: Seldom::new(),
+            next_batch: Instant::now(),
         };
-        let mut tasks = JoinSet::new();
-        tasks.spawn_on(applier.run(startup_timeout), &runtime);
-        Ok(Self { server: url, feed, runtime, complete: completed, _tasks: tasks, _keeper: keeper })
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = applier.run(startup_timeout) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self { server: url, feed, complete, stop: Some(stop), thread: Some(thread), _keeper: keeper })
     }
 
     /// Whether what is served is a state that was saved before.
@@ -140,18 +164,49 @@ impl Live {
 
     /// Waits until the cluster is known completely, for so long at most. Says whether it is.
     pub fn wait_for_picture(&self, patience: Duration) -> bool {
-        let mut complete = self.complete.clone();
-        let waiting = async { time::timeout(patience, complete.wait_for(|complete| *complete)).await };
-        matches!(self.runtime.block_on(waiting), Ok(Ok(_)))
+        self.complete.wait(patience)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // Where the thread has ended nobody has to be told.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Complete {
+    fn set(&self) {
+        *self.is.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.became.notify_all();
+    }
+
+    fn wait(&self, patience: Duration) -> bool {
+        let is = self.is.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.became.wait_timeout_while(is, patience, |is| !*is);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
 impl Applier {
+    /// Applies until nobody watches any more. A panic leaves changes behind that were not applied: then
+    /// everything is listed again, which mends it.
     async fn run(mut self, startup_timeout: Duration) {
         let mut presume = Some(Box::pin(time::sleep(startup_timeout)));
+        while AssertUnwindSafe(self.follow(&mut presume)).catch_unwind().await.is_err() {
+            time::sleep(DEFECT_PAUSE).await;
+            self.api.restart();
+        }
+    }
+
+    async fn follow(&mut self, presume: &mut Option<Pin<Box<Sleep>>>) {
         loop {
             let timed_out = async {
-                match &mut presume {
+                match presume.as_mut() {
                     Some(sleep) => sleep.await,
                     None => std::future::pending().await,
                 }
@@ -159,14 +214,15 @@ impl Applier {
             tokio::select! {
                 arrival = self.api.next() => match arrival {
                     Some(arrival) => {
-                        let start = Instant::now();
+                        if Instant::now() < self.next_batch {
+                            time::sleep_until(self.next_batch.into()).await;
+                        }
                         self.take(arrival);
-                        time::sleep((start.elapsed() * PAUSE_OF_COST).clamp(PAUSE, PAUSE_MAX)).await;
                     }
                     None => return,
                 },
                 () = timed_out => {
-                    presume = None;
+                    *presume = None;
                     self.presume();
                 }
             }
@@ -184,17 +240,15 @@ impl Applier {
         if news.is_empty() {
             return;
         }
-        // A whole list of a large cluster takes longer than other tasks should wait.
-        let is_long = news.iter().any(|news| matches!(news.change, Change::Reset(_)));
-        match is_long {
-            true => task::block_in_place(|| self.feed.apply_all(news)),
-            false => self.feed.apply_all(news),
-        }
+        let has_list = news.iter().any(|news| matches!(news.change, Change::Reset(_)));
+        let start = Instant::now();
+        self.feed.apply_all(news);
+        self.next_batch = start + (start.elapsed() * PAUSE_OF_COST).clamp(PAUSE, PAUSE_MAX);
         if self.progress.is_complete() {
-            if is_long {
+            if has_list {
                 self.feed.set_stale(false);
                 self.feed.clear(SAVED_STATE);
-                self.complete.send_replace(true);
+                self.complete.set();
             }
             self.changes.iter().for_each(Changes::changed);
         }

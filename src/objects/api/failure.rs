@@ -34,6 +34,9 @@ pub enum Failure {
     /// What came is not of the form that the API has.
     #[error("the API server sends what is no event or list: {0}")]
     Garbled(String),
+    /// We failed: a panic, of which the log has the place.
+    #[error("a defect of clusterdns was met, please report what the log says of it")]
+    Defect,
     /// The credentials cannot be read.
     #[error("{0}")]
     Access(String),
@@ -52,6 +55,7 @@ impl Failure {
             Self::Unreachable(_) => "unreachable",
             Self::Silent(_) => "silent",
             Self::Garbled(_) => "garbled",
+            Self::Defect => "defect",
             Self::Access(_) => "access",
         }
     }

@@ -25,7 +25,8 @@ use std::time::{Duration, Instant};
 
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{Key, Object, problem::Problem};
+use super::{Key, Needs, Object, problem::Problem};
+use access::Connection;
 pub use access::{Access, AccessError};
 pub use failure::Failure;
 pub use read::{ReadError, read};
@@ -41,8 +42,11 @@ pub struct Api {
     pub server: String,
     /// Its host and port.
     pub host: String,
+    connection: Connection,
+    needs: Needs,
+    pace: Pace,
     arrivals: mpsc::Receiver<Arrival>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 /// Something that a watch says.
@@ -139,15 +143,29 @@ impl Api {
     /// There are no credentials, or they cannot be read.
     pub async fn start(access: Access, asks: &Asks, pace: Pace) -> Result<Self, AccessError> {
         let connection = access.connect().await?;
+        let mut api = Self {
+            watched: asks.watched(),
+            server: connection.server().into(),
+            host: connection.host().into(),
+            connection,
+            needs: asks.needs,
+            pace,
+            // Replaced at once.
+            arrivals: mpsc::channel(1).1,
+            tasks: JoinSet::new(),
+        };
+        api.restart();
+        Ok(api)
+    }
+
+    /// Lists and watches everything anew. What has arrived and was not taken is forgotten.
+    pub fn restart(&mut self) {
         let (out, arrivals) = mpsc::channel(ARRIVALS_MAX);
-        let watched = asks.watched();
-        let mut tasks = JoinSet::new();
-        for (number, list) in watched.iter().enumerate() {
-            let watch = Watch::new(number, list.clone(), asks.needs, connection.clone(), pace, out.clone());
-            tasks.spawn(watch.run());
+        (self.arrivals, self.tasks) = (arrivals, JoinSet::new());
+        for (number, list) in self.watched.iter().enumerate() {
+            let connection = self.connection.clone();
+            self.tasks.spawn(Watch::new(number, list.clone(), self.needs, connection, self.pace, out.clone()).run());
         }
-        let (server, host) = (connection.server().into(), connection.host().into());
-        Ok(Self { watched, server, host, arrivals, _tasks: tasks })
     }
 
     /// Waits for news. None when nobody watches any more.

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{failure::Failure, request::Status};
 use crate::objects::{
     Kind, Needs,
-    decode::carried::{Carried, carried},
+    decode::{
+        Raw,
+        carried::{self, Carried, Gone},
+    },
 };
 
 /// What a line of a watch says.
@@ -16,7 +18,7 @@ pub(super) enum Said {
     /// An object is there, as it is now.
     Seen(Carried),
     /// An object is no longer there.
-    Gone(Carried),
+    Gone(Gone),
     /// Where the watch goes on, and whether a list that came as events is whole now.
     Bookmark(Option<Box<str>>, bool),
     /// Nothing.
@@ -28,14 +30,12 @@ struct Event<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    object: &'a RawValue,
+    object: Raw<'a>,
 }
 
-/// The object of a bookmark.
 #[derive(Deserialize)]
-struct Bookmark<'a> {
-    #[serde(borrow)]
-    metadata: &'a RawValue,
+struct ErrorEvent {
+    object: Status,
 }
 
 /// A page of a list.
@@ -43,7 +43,7 @@ struct Bookmark<'a> {
 pub(super) struct Page<'a> {
     metadata: PageMetadata,
     #[serde(borrow)]
-    items: Option<Vec<&'a RawValue>>,
+    items: Option<Vec<Raw<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -57,18 +57,16 @@ struct PageMetadata {
 /// Reads a line about objects of this kind.
 pub(super) fn read(line: &[u8], kind: Kind, needs: Needs) -> Result<Said, Failure> {
     let event: Event<'_> = serde_json::from_slice(line).map_err(garbled)?;
-    let carried = || carried(kind, event.object.get(), needs);
     match &*event.kind {
-        "ADDED" | "MODIFIED" => Ok(Said::Seen(carried())),
-        "DELETED" => Ok(Said::Gone(carried())),
+        "ADDED" | "MODIFIED" => Ok(Said::Seen(carried::carried(kind, event.object, needs))),
+        "DELETED" => Ok(Said::Gone(carried::gone(kind, event.object))),
         "BOOKMARK" => {
-            let bookmark: Bookmark<'_> = serde_json::from_str(event.object.get()).map_err(garbled)?;
-            let is_end = bookmark.metadata.get().contains(INITIAL_EVENTS_END);
-            Ok(Said::Bookmark(carried().version, is_end))
+            let is_end = event.object.has_in_metadata(INITIAL_EVENTS_END);
+            Ok(Said::Bookmark(carried::gone(kind, event.object).version, is_end))
         }
         "ERROR" => {
-            let status: Status = serde_json::from_str(event.object.get()).map_err(garbled)?;
-            Err(Failure::of(status.code, status.message, None))
+            let Status { code, message } = serde_json::from_slice::<ErrorEvent>(line).map_err(garbled)?.object;
+            Err(Failure::of(code, message, None))
         }
         other => Err(Failure::Garbled(format!("an event of type {other:?}"))),
     }
@@ -79,9 +77,9 @@ impl<'a> Page<'a> {
         serde_json::from_slice(body).map_err(garbled)
     }
 
-    /// The objects, as text.
-    pub(super) fn items(&self) -> impl Iterator<Item = &'a str> {
-        self.items.iter().flatten().map(|item| item.get())
+    /// The objects, once.
+    pub(super) fn items(&mut self) -> impl Iterator<Item = Raw<'a>> + use<'a> {
+        self.items.take().into_iter().flatten()
     }
 
     /// What the next page is asked for with; none behind the last.
@@ -108,7 +106,13 @@ pub fn fuzz(text: &[u8]) -> bool {
     let needs = Needs { labels: true, pod_names: true, zones: true, pods: true, selectors: true };
     let kinds = [Kind::Namespace, Kind::Service, Kind::EndpointSlice, Kind::Pod];
     let lines = kinds.iter().filter(|kind| read(text, **kind, needs).is_ok()).count();
-    lines > 0 || Page::read(text).is_ok_and(|page| page.items().all(|item| !item.is_empty()))
+    let listed = |mut page: Page<'_>| {
+        page.items()
+            .map(|item| carried::carried(Kind::Service, item, needs))
+            .filter(|item| item.decoded.is_ok())
+            .count()
+    };
+    lines > 0 || Page::read(text).is_ok_and(|page| listed(page) > 0)
 }
 
 #[cfg(test)]

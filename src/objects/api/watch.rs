@@ -6,8 +6,9 @@
 //!          └── pages, where the server has no such streams, then watch ──┘    └─► forgotten or garbled: no version
 //! ```
 
-use std::time::Instant;
+use std::{panic::AssertUnwindSafe, time::Instant};
 
+use futures_util::FutureExt;
 use tokio::{sync::mpsc, time};
 
 use super::{
@@ -21,7 +22,7 @@ use crate::objects::{
     Key, Needs, Object,
     decode::{
         Decoded,
-        carried::{Carried, carried},
+        carried::{Carried, Gone, Unreadable, carried},
     },
     problem::Problem,
 };
@@ -85,7 +86,8 @@ impl Watch {
     pub(super) async fn run(mut self) {
         while !self.out.is_closed() {
             let start = Instant::now();
-            let ended = self.round().await;
+            // A panic is one more failure: another list must not end for it, nor this one for ever.
+            let ended = AssertUnwindSafe(self.round()).catch_unwind().await.unwrap_or(Err(Failure::Defect));
             let settled = start.elapsed() >= self.pace.settled;
             self.failures = if settled { 0 } else { self.failures };
             match ended {
@@ -107,7 +109,7 @@ impl Watch {
         // A server whose data was restored from an older day does not know our version, and says so
         // in several ways.
         let refused = matches!(failure, Failure::Refused(..) | Failure::Failing(..)) && self.failures >= REFUSALS_MAX;
-        if forgotten || refused || matches!(failure, Failure::Garbled(_)) {
+        if forgotten || refused || matches!(failure, Failure::Garbled(_) | Failure::Defect) {
             self.version = None;
         }
         // The server is back, and nothing but the list is missing. One that forgets at once and always
@@ -145,7 +147,7 @@ impl Watch {
         while let Some(said) = self.next(&mut reply).await? {
             match said {
                 Said::Seen(carried) => self.seen(carried).await,
-                Said::Gone(carried) => self.gone(carried).await?,
+                Said::Gone(gone) => self.gone(gone).await?,
                 Said::Bookmark(version, _) => {
                     reply.set_silence_max(self.pace.bookmarks_silence_max);
                     self.version = version.or(self.version.take());
@@ -187,7 +189,7 @@ impl Watch {
             match said {
                 Said::Seen(carried) => self.gather(carried, &mut gathered).await,
                 // The list of a server that lags behind itself is mended by what happened since.
-                Said::Gone(carried) => gathered.drop(carried.key),
+                Said::Gone(gone) => gathered.drop(gone.key),
                 Said::Bookmark(version, true) => {
                     self.version = version;
                     self.listed(gathered).await;
@@ -205,7 +207,7 @@ impl Watch {
         let mut continued = None;
         loop {
             let body = self.get(&self.watched.page(continued.as_deref())).await?.whole(PAGE_OCTETS_MAX).await?;
-            let page = Page::read(&body)?;
+            let mut page = Page::read(&body)?;
             for item in page.items() {
                 self.gather(carried(self.watched.kind, item, self.needs), &mut gathered).await;
             }
@@ -222,8 +224,8 @@ impl Watch {
         match carried.decoded {
             Ok(Decoded::Object(object)) => gathered.objects.push(object),
             Ok(Decoded::Without(_) | Decoded::Unknown(_)) => {}
-            Err(problem) => {
-                gathered.left_out.extend(carried.key);
+            Err(Unreadable { key, problem }) => {
+                gathered.left_out.extend(key);
                 self.say(What::LeftOut(problem)).await;
             }
         }
@@ -235,18 +237,18 @@ impl Watch {
     }
 
     async fn seen(&mut self, carried: Carried) {
-        let Carried { decoded, triggered_unix_secs, version, .. } = carried;
+        let Carried { decoded, triggered_unix_secs, version } = carried;
         match decoded {
             Ok(Decoded::Object(object)) => self.say(What::Applied { object, triggered_unix_secs }).await,
             Ok(Decoded::Without(key)) => self.say(What::Deleted(key)).await,
             Ok(Decoded::Unknown(_)) => {}
-            Err(problem) => self.say(What::LeftOut(problem)).await,
+            Err(Unreadable { problem, .. }) => self.say(What::LeftOut(problem)).await,
         }
         self.version = version.or(self.version.take());
     }
 
-    async fn gone(&mut self, carried: Carried) -> Result<(), Failure> {
-        let Carried { key, version, .. } = carried;
+    async fn gone(&mut self, gone: Gone) -> Result<(), Failure> {
+        let Gone { key, version } = gone;
         let key = key.ok_or_else(|| Failure::Garbled("an object without a name was deleted".into()))?;
         self.say(What::Deleted(key)).await;
         self.version = version.or(self.version.take());

@@ -99,6 +99,11 @@ impl<'a> Raw<'a> {
         serde_json::from_str(json).map_err(|error| Problem::error(None, without_position(&error)))
     }
 
+    /// Whether this word stands anywhere in the metadata.
+    pub(super) fn has_in_metadata(&self, word: &str) -> bool {
+        self.metadata.is_some_and(|metadata| metadata.get().contains(word))
+    }
+
     /// The items, where this is a list of objects, and the kind they may leave out.
     pub(super) fn list(&self) -> Option<(Option<&'a RawValue>, ListOf<'a>)> {
         let of = self.kind.0.strip_suffix("List")?;
