@@ -60,14 +60,12 @@ const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 pub(in crate::objects) fn carried(kind: Kind, raw: Raw<'_>, needs: Needs) -> Carried {
     let raw = raw.in_list(&ListOf::of(kind));
     let Revision { resource_version, annotations } = part("metadata", raw.metadata).unwrap_or_default();
-    let decoded = match raw.decode(needs) {
-        Ok((Decoded::Unknown(_), _)) => {
-            let message = format!("an object that is no {kind} among those of this kind");
-            Err(Unreadable { key: None, problem: Problem::error(None, message) })
-        }
-        Ok((decoded, _)) => Ok(decoded),
-        Err(problem) => Err(Unreadable { key: key(kind, &raw), problem }),
+    let decoded = if raw.known_kind().is_ok_and(|known| known == Some(kind)) {
+        raw.decode(needs).map(|(decoded, _)| decoded)
+    } else {
+        Err(Problem::error(None, format!("an object that is no {kind} among those of this kind")))
     };
+    let decoded = decoded.map_err(|problem| Unreadable { key: key(kind, &raw), problem });
     Carried {
         decoded,
         version: resource_version.filled().map(Into::into),
@@ -168,11 +166,11 @@ mod tests {
 
     #[test]
     fn another_kind_is_not_taken_for_this_one() {
-        for json in [r#"{"apiVersion":"v1","kind":"Status","metadata":{}}"#, r#"{"apiVersion":"v2","kind":"Service"}"#]
-        {
+        let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"web"}}"#;
+        let status = r#"{"apiVersion":"v1","kind":"Status","metadata":{}}"#;
+        for json in [namespace, status, r#"{"apiVersion":"v2","kind":"Service","metadata":{"name":"web"}}"#] {
             assert_eq!(key_of_unreadable(read(Kind::Service, json)), None, "{json}");
         }
-        let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"web"}}"#;
         assert_eq!(gone(Kind::Service, Raw::parse(namespace).unwrap()).key, None);
     }
 }
