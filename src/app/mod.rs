@@ -12,7 +12,6 @@ mod events;
 mod feed;
 pub mod keeper;
 pub mod live;
-mod progress;
 mod signals;
 pub mod source;
 
