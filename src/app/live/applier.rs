@@ -39,6 +39,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// A batch that took long may take this part of the time: a fifth of a core.
 const PAUSE_OF_COST: u32 = 4;
 const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// A right that was there is missing for so long before anybody is told.
+const RIGHTS_PATIENCE: Duration = Duration::from_secs(10);
 /// A defect that is met again and again must not take a core.
 const DEFECT_PAUSE: Duration = Duration::from_secs(5);
 
@@ -176,9 +178,16 @@ impl Applier {
     fn lost(&mut self, watched: usize, failure: &Failure) -> Option<News> {
         let list = &self.api.watched[watched];
         self.feed.source().failed(list.resource(), failure.reason());
-        self.progress.lost(watched, SystemTime::now());
-        // To be forgotten is a matter of course: the list is read again.
-        if let Failure::Gone(_) = failure {
+        let now = SystemTime::now();
+        self.progress.lost(watched, failure.reason(), now);
+        let passing = match failure {
+            // The list is read again.
+            Failure::Gone(_) => true,
+            // An API server that has just started knows of no rights for a moment.
+            Failure::Forbidden(_) => self.progress.is_young(watched, RIGHTS_PATIENCE, now),
+            _ => false,
+        };
+        if passing {
             tracing::debug!("{list}: {failure}");
         } else {
             let advice = match failure {

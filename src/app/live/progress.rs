@@ -1,7 +1,7 @@
 //! How far the watches are: which lists are whole, which are followed, and what follows from that.
 //! Pure: times are arguments.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::objects::{Kind, Known, api::Watched};
 
@@ -20,6 +20,8 @@ struct List {
     listed: bool,
     /// Since when it is not followed.
     behind_since: Option<SystemTime>,
+    /// Why not, and since when for this reason.
+    failing: Option<(&'static str, SystemTime)>,
     /// Why not, as far as it was said.
     told: Option<&'static str>,
 }
@@ -27,8 +29,13 @@ struct List {
 impl Progress {
     /// Nothing is listed, or followed since `since`: the start, or the time of the saved state.
     pub(super) fn new(watched: &[Watched], saved: Option<Known>, since: SystemTime) -> Self {
-        let list =
-            |watched: &Watched| List { kind: watched.kind, listed: false, behind_since: Some(since), told: None };
+        let list = |watched: &Watched| List {
+            kind: watched.kind,
+            listed: false,
+            behind_since: Some(since),
+            failing: None,
+            told: None,
+        };
         Self { lists: watched.iter().map(list).collect(), saved, presumed: false }
     }
 
@@ -71,12 +78,23 @@ impl Progress {
     pub(super) fn in_step(&mut self, watched: usize) -> Option<SystemTime> {
         let list = &mut self.lists[watched];
         let since = list.behind_since.take();
+        list.failing = None;
         list.told.take().and(since)
     }
 
     /// A list is not followed since `now`, or since it was lost before.
-    pub(super) fn lost(&mut self, watched: usize, now: SystemTime) {
-        self.lists[watched].behind_since.get_or_insert(now);
+    pub(super) fn lost(&mut self, watched: usize, reason: &'static str, now: SystemTime) {
+        let list = &mut self.lists[watched];
+        list.behind_since.get_or_insert(now);
+        if list.failing.is_none_or(|(failing, _)| failing != reason) {
+            list.failing = Some((reason, now));
+        }
+    }
+
+    /// Whether a list that was whole once has failed for its present reason for less than this time.
+    pub(super) fn is_young(&self, watched: usize, time: Duration, now: SystemTime) -> bool {
+        let List { listed, failing, .. } = self.lists[watched];
+        listed && failing.is_none_or(|(_, since)| now.duration_since(since).unwrap_or_default() < time)
     }
 
     /// Says whether it is news that a list is not followed for this reason.
@@ -92,7 +110,7 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use super::*;
     use crate::objects::api::Asks;
@@ -137,11 +155,25 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_young_only_where_there_was_something_to_lose() {
+        let mut progress = progress(Asks::default(), None);
+        let time = Duration::from_secs(10);
+        progress.lost(0, "forbidden", at(1));
+        assert!(!progress.is_young(0, time, at(2)));
+        progress.listed(0);
+        progress.in_step(0);
+        for (secs, reason) in [(20, "unreachable"), (40, "forbidden"), (45, "forbidden")] {
+            progress.lost(0, reason, at(secs));
+        }
+        assert_eq!([40, 49, 50].map(|secs| progress.is_young(0, time, at(secs))), [true, true, false]);
+    }
+
+    #[test]
     fn the_oldest_loss_counts_until_all_lists_are_followed() {
         let mut progress = progress(Asks::default(), None);
         (0..3).for_each(|list| assert_eq!(progress.in_step(list), None));
         assert_eq!(progress.behind_since(), None);
-        [(0, 5), (1, 6), (0, 7)].iter().for_each(|&(list, secs)| progress.lost(list, at(secs)));
+        [(0, 5), (1, 6), (0, 7)].iter().for_each(|&(list, secs)| progress.lost(list, "unreachable", at(secs)));
         assert_eq!(progress.behind_since(), Some(at(5)));
         assert_eq!(
             ["unreachable", "unreachable", "forbidden"].map(|why| progress.is_news(0, why)),

@@ -39,7 +39,10 @@ pub enum AccessError {
         why: String,
     },
     /// The files that a Pod is given.
-    #[error("the service account of this pod cannot be used: {0}; set automountServiceAccountToken: true")]
+    #[error(
+        "the service account of this pod cannot be used: {0}; set automountServiceAccountToken: true, or mount \
+         token, ca.crt and namespace at {FOLDER}"
+    )]
     ServiceAccount(String),
 }
 
@@ -158,6 +161,16 @@ pub(super) fn told(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What an error comes from in the end, without the address of somebody's documentation.
+pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    text.split(": https://").next().unwrap_or(&text).to_owned()
+}
+
 fn advice(origin: &str) -> &'static str {
     match origin {
         DEFAULT_KUBECONFIG => "; name a kubeconfig with --kubeconfig FILE, or serve a file with --snapshot FILE",
@@ -165,6 +178,7 @@ fn advice(origin: &str) -> &'static str {
     }
 }
 
+const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 const DEFAULT_KUBECONFIG: &str = "~/.kube/config";
 /// A server that is there answers a handshake at once; the next try may reach another.

@@ -100,7 +100,7 @@ pub struct Pace {
     pub settled: Duration,
     /// For the head of a reply, and between two pieces of a list.
     pub silence_max: Duration,
-    /// Between two events of a watch that sends bookmarks; real servers send one every minute.
+    /// Between two events of a watch that sends bookmarks; real servers send one every 60 to 75 s.
     pub bookmarks_silence_max: Duration,
     /// How long the server is asked to keep a watch open.
     pub watch: Duration,
@@ -110,10 +110,10 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             first_pause: Duration::from_millis(200),
-            longest_pause: Duration::from_secs(10),
+            longest_pause: Duration::from_secs(5),
             settled: Duration::from_secs(5),
             silence_max: Duration::from_secs(30),
-            bookmarks_silence_max: Duration::from_secs(150),
+            bookmarks_silence_max: Duration::from_secs(90),
             watch: Duration::from_secs(300),
         }
     }

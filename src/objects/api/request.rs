@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::time;
 
 use super::{
-    access::{Connection, told},
+    access::{Connection, cause},
     failure::Failure,
 };
 
@@ -61,8 +61,7 @@ pub(super) async fn get(
     requested(Requested { code, took: start.elapsed() });
     let reply = match sent {
         Err(_) => Err(Failure::Silent(silence_max)),
-        Ok(Err(kube::Error::Service(why))) => Err(Failure::Unreachable(told(&*why))),
-        Ok(Err(why)) => Err(Failure::Unreachable(told(&why))),
+        Ok(Err(why)) => Err(Failure::Unreachable(cause(&why))),
         Ok(Ok(response)) if response.status().is_success() => Ok(Reply::new(response.into_body(), silence_max)),
         Ok(Ok(response)) => Err(refusal(response, silence_max).await),
     };
@@ -152,7 +151,7 @@ impl Reply {
             match time::timeout(self.silence_max, frame).await {
                 Err(_) => return Err(Failure::Silent(self.silence_max)),
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(why))) => return Err(Failure::Unreachable(told(&why))),
+                Ok(Some(Err(why))) => return Err(Failure::Unreachable(cause(&why))),
                 // Trailers say nothing to us.
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {

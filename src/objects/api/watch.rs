@@ -39,6 +39,8 @@ pub(super) struct Watch {
     version: Option<Box<str>>,
     /// Whether the server can send lists as events, as far as we know.
     streams: bool,
+    /// Whether the server sends bookmarks, as far as we know.
+    bookmarks: bool,
     /// How often it failed since it was last well for a while.
     failures: u32,
     /// Whether it failed last because the server had forgotten what happened since.
@@ -77,6 +79,7 @@ impl Watch {
             out,
             version: None,
             streams: true,
+            bookmarks: false,
             failures: 0,
             forgotten: false,
         }
@@ -143,13 +146,14 @@ impl Watch {
             },
         };
         self.say(What::InStep).await;
-        reply.set_silence_max(self.pace.watch + self.pace.silence_max);
+        reply.set_silence_max(self.silence_max());
         while let Some(said) = self.next(&mut reply).await? {
             match said {
                 Said::Seen(carried) => self.seen(carried).await,
                 Said::Gone(gone) => self.gone(gone).await?,
                 Said::Bookmark(version, _) => {
-                    reply.set_silence_max(self.pace.bookmarks_silence_max);
+                    self.bookmarks = true;
+                    reply.set_silence_max(self.silence_max());
                     self.version = version.or(self.version.take());
                 }
                 Said::Skipped => {}
@@ -191,6 +195,7 @@ impl Watch {
                 // The list of a server that lags behind itself is mended by what happened since.
                 Said::Gone(gone) => gathered.drop(gone.key),
                 Said::Bookmark(version, true) => {
+                    self.bookmarks = true;
                     self.version = version;
                     self.listed(gathered).await;
                     return Ok(true);
@@ -282,6 +287,12 @@ impl Watch {
     async fn say(&self, what: What) {
         // Where nobody listens any more this task is about to end.
         let _ = self.out.send(Arrival { watched: self.number, what, received: Instant::now() }).await;
+    }
+
+    /// A connection that is dead without a sign is found by the bookmarks that do not come, or by an end
+    /// that does not.
+    fn silence_max(&self) -> time::Duration {
+        if self.bookmarks { self.pace.bookmarks_silence_max } else { self.pace.watch + self.pace.silence_max }
     }
 
     /// Watches do not all end in the same second.
