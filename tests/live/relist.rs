@@ -111,3 +111,18 @@ fn a_new_list_that_breaks_off_changes_nothing() {
     });
     assert_eq!(meanwhile.heard(), ["10.0.0.1"]);
 }
+
+/// As one does whose data were restored from an older day: it has never heard of the version.
+#[test]
+fn a_server_that_cannot_go_on_from_a_version_is_listed_again() {
+    side_by_side([400, 500, 504], |code| {
+        let api = shop();
+        let server = following(&api);
+        let meanwhile = server.meanwhile("web.shop", "A");
+        api.fail("services", Fault::status(code).on(Asked::Resumed));
+        api.order("services", Order::End);
+        api.delete("services", "shop/db");
+        server.answers("db.shop", "A", "NXDOMAIN");
+        assert_eq!(meanwhile.heard(), ["10.0.0.1"], "after {code}");
+    });
+}

@@ -37,6 +37,8 @@ pub(crate) enum Asked {
     NextPage,
     /// A watch, a streaming list among them.
     Watch,
+    /// A watch that goes on from a version.
+    Resumed,
 }
 
 /// Keeps a request waiting until it is opened or dropped.
@@ -89,6 +91,9 @@ impl Fault {
             Asked::List => !request.is_watch(),
             Asked::NextPage => !request.is_watch() && request.parameter("continue").is_some(),
             Asked::Watch => request.is_watch(),
+            Asked::Resumed => {
+                request.is_watch() && request.parameter("resourceVersion").is_some_and(|version| !version.is_empty())
+            }
         }
     }
 }
