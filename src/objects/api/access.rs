@@ -79,6 +79,8 @@ impl Access {
             self.config_of_kubeconfig().await.map_err(|why| AccessError::Kubeconfig { origin: self.origin(), why })?
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
+        // What the server refuses is heard at once, and tried again by whoever knows what for.
+        config.default_retry = false;
         Ok(config)
     }
 

@@ -41,6 +41,8 @@ pub(super) struct Watch {
     streams: bool,
     /// Whether the server sends bookmarks, as far as we know.
     bookmarks: bool,
+    /// Since when this watch lives.
+    followed_since: Option<Instant>,
     /// How often it failed since it was last well for a while.
     failures: u32,
     /// Whether it failed last because the server had forgotten what happened since.
@@ -80,6 +82,7 @@ impl Watch {
             version: None,
             streams: true,
             bookmarks: false,
+            followed_since: None,
             failures: 0,
             forgotten: false,
         }
@@ -88,10 +91,10 @@ impl Watch {
     /// Follows the list until nobody listens any more.
     pub(super) async fn run(mut self) {
         while !self.out.is_closed() {
-            let start = Instant::now();
+            self.followed_since = None;
             // A panic is one more failure: another list must not end for it, nor this one for ever.
             let ended = AssertUnwindSafe(self.round()).catch_unwind().await.unwrap_or(Err(Failure::Defect));
-            let settled = start.elapsed() >= self.pace.settled;
+            let settled = self.followed_since.is_some_and(|since| since.elapsed() >= self.pace.settled);
             self.failures = if settled { 0 } else { self.failures };
             match ended {
                 // A server that ends its watches in order is asked again at once.
@@ -145,6 +148,7 @@ impl Watch {
                 }
             },
         };
+        self.followed_since = Some(Instant::now());
         self.say(What::InStep).await;
         reply.set_silence_max(self.silence_max());
         while let Some(said) = self.next(&mut reply).await? {
