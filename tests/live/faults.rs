@@ -158,6 +158,20 @@ fn a_list_whose_pages_expire_is_begun_again() {
     assert!(server.metric("clusterdns_source_failures_total", &["resource=\"services\"", "reason=\"gone\""]) >= 1.0);
 }
 
+/// No layer below may keep trying instead: then nobody could tell why nothing comes.
+#[test]
+fn a_server_that_refuses_is_told_from_one_that_is_silent() {
+    side_by_side([(429, "throttled"), (500, "failing"), (503, "failing"), (504, "failing")], |(code, reason)| {
+        let api = shop();
+        api.fail("services", Fault::status(code).retry_after(1));
+        let server = live(&api);
+        let (code, reason) = (format!("code=\"{code}\""), format!("reason=\"{reason}\""));
+        server.measures("clusterdns_source_failures_total", &["services", &reason], |count| count >= 2.0);
+        server.measures("coredns_kubernetes_rest_client_requests_total", &[&code], |count| count >= 2.0);
+        assert_eq!(server.metric("clusterdns_source_failures_total", &["reason=\"silent\""]), 0.0);
+    });
+}
+
 /// Requests that are refused again and again come less often, and not never.
 #[test]
 fn a_server_in_trouble_is_not_flooded() {
