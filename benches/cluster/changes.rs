@@ -139,9 +139,10 @@ fn request(namespace: &str, service: &str, endpoint: usize, address: Ipv4Addr) -
 
 /// Makes one where there is none. Those that are on their way at a time are not the same.
 fn request_of_other(address: Ipv4Addr) -> Request<Vec<u8>> {
-    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"address": address}});
-    let number = address.to_bits() % OTHERS;
-    let path = format!("/api/v1/namespaces/default/configmaps/other-{number}?fieldManager=benches&force=true");
+    let name = format!("other-{}", address.to_bits() % OTHERS);
+    let path = format!("/api/v1/namespaces/default/configmaps/{name}?fieldManager=benches&force=true");
+    let object =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"address": address}});
     let request = Request::patch(path).header("content-type", "application/apply-patch+yaml");
     request.body(object.to_string().into_bytes()).expect("a request")
 }
