@@ -101,16 +101,21 @@ enum Socket {
 
 impl Client {
     pub(crate) fn new(server: SocketAddr, over: Over) -> io::Result<Self> {
+        Self::patient(server, over, REPLY_TIMEOUT)
+    }
+
+    /// One that waits so long for a reply.
+    pub(crate) fn patient(server: SocketAddr, over: Over, patience: Duration) -> io::Result<Self> {
         let socket = match over {
             Over::Udp => {
                 let socket = UdpSocket::bind("127.0.0.1:0")?;
                 socket.connect(server)?;
-                socket.set_read_timeout(Some(REPLY_TIMEOUT))?;
+                socket.set_read_timeout(Some(patience))?;
                 Socket::Udp(socket)
             }
             Over::Tcp => {
-                let stream = TcpStream::connect_timeout(&server, REPLY_TIMEOUT)?;
-                stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
+                let stream = TcpStream::connect_timeout(&server, patience)?;
+                stream.set_read_timeout(Some(patience))?;
                 stream.set_nodelay(true)?;
                 Socket::Tcp(stream)
             }

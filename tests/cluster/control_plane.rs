@@ -59,10 +59,20 @@ impl ControlPlane {
     /// Starts all of it and waits until the API is ready.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("etcd");
+        Self::start_in(folder, &data)
+    }
+
+    /// The same with etcd's data in a folder that stays: what another control plane has left there exists.
+    pub(crate) fn start_on(data: &Path) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a folder"), data)
+    }
+
+    fn start_in(folder: TempDir, data: &Path) -> Self {
         fs::write(folder.path().join("tokens.csv"), TOKENS).expect("a file");
         write_signing_key(folder.path());
         let (client, peer, api_port) = (free_port(), free_port(), free_port());
-        let etcd = start_etcd(folder.path(), client, peer);
+        let etcd = start_etcd(folder.path(), data, client, peer);
         let etcd_address = loopback(client);
         await_that("etcd", || match http(etcd_address, "GET", "/health", "") {
             Ok((200, _)) => Ok(()),
@@ -180,10 +190,10 @@ fn program(variable: &str) -> Command {
     Command::new(env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set: use tests/cluster/run")))
 }
 
-fn start_etcd(folder: &Path, client: u16, peer: u16) -> Process {
+fn start_etcd(folder: &Path, data: &Path, client: u16, peer: u16) -> Process {
     let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
     let mut command = program(PROGRAMS[0]);
-    command.arg("--unsafe-no-fsync").arg("--data-dir").arg(folder.join("etcd"));
+    command.arg("--unsafe-no-fsync").arg("--data-dir").arg(data);
     command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
     command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
     command.args(["--initial-cluster", &format!("default={peer}")]);

@@ -64,12 +64,18 @@ impl Prober {
         Self { stop, threads: threads.into(), dropped_before: dropped_by_the_system() }
     }
 
-    /// Ends it. Panics if a reply was wrong or missing.
-    pub(crate) fn finish(mut self) -> String {
+    /// Ends it.
+    pub(crate) fn stop(mut self) -> Tally {
         self.stop.store(true, Ordering::SeqCst);
         let tallies = self.threads.drain(..).map(|thread| thread.join().expect("a prober"));
-        let all = tallies.fold(Tally::default(), Tally::and);
-        let dropped = dropped_by_the_system() - self.dropped_before;
+        tallies.fold(Tally::default(), Tally::and)
+    }
+
+    /// Ends it. Panics if a reply was wrong or missing.
+    pub(crate) fn finish(self) -> String {
+        let dropped_before = self.dropped_before;
+        let all = self.stop();
+        let dropped = dropped_by_the_system() - dropped_before;
         let seen = format!("{all}, {dropped} datagrams dropped by the system");
         assert!(all.asked > 0 && all.wrong == 0 && all.lost == 0, "{seen}:\n{}", all.examples.join("\n"));
         seen
