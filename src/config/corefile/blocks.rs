@@ -4,6 +4,8 @@
 //! server block, a file without braces is one block, and a block's last brace may be missing where the
 //! last thing that was closed is a directive.
 
+use std::collections::hash_map::Entry;
+
 use super::{
     lexer::Token,
     report::{Place, Word, quoted},
@@ -102,10 +104,14 @@ impl Stream<'_> {
                 _ => {}
             }
             if depth == 0 {
-                if self.snippets.contains_key(&name) {
-                    self.report.problem::<()>(key, format!("there is a snippet {} already", quoted(&name)));
-                } else {
-                    self.snippets.insert(name, tokens.into());
+                match self.snippets.entry(name) {
+                    Entry::Vacant(free) => {
+                        free.insert(tokens.into());
+                    }
+                    Entry::Occupied(taken) => {
+                        let message = format!("there is a snippet {} already", quoted(taken.key()));
+                        self.report.problem::<()>(key, message);
+                    }
                 }
                 return;
             }
