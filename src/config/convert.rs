@@ -62,7 +62,7 @@ const DEFAULT_TTL_SECS: u32 = 5;
 /// CoreDNS's (behaviour F).
 const STARTUP_TIMEOUT_SECS: u64 = 5;
 const STATE_INTERVAL_SECS: u64 = 60;
-const DEFAULT_RESOLV_CONF: &str = "/etc/resolv.conf";
+pub(super) const DEFAULT_RESOLV_CONF: &str = "/etc/resolv.conf";
 /// What the kubelet gives Pods.
 const DEFAULT_NDOTS: u8 = 5;
 const YEAR_SECS: u64 = 31_536_000;
