@@ -3,7 +3,12 @@
 //! Nearly every endpoint has one address in its canonical spelling and no name that DNS needs. That
 //! takes 32 octets; what is rarer stands in a box of its own.
 
-use std::{borrow::Cow, net::IpAddr, ops::Deref};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write},
+    net::IpAddr,
+    ops::Deref,
+};
 
 /// One ready endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +52,10 @@ pub enum Address {
 impl Endpoint {
     /// An endpoint with these addresses and names.
     pub fn new(addresses: impl IntoIterator<Item = Address>, names: Names) -> Self {
-        let mut addresses: Vec<Address> = addresses.into_iter().collect();
-        let addresses = match addresses.len() {
-            1 => Addresses::One(addresses.remove(0)),
-            _ => Addresses::List(addresses.into()),
+        let mut addresses = addresses.into_iter();
+        let addresses = match (addresses.next(), addresses.next()) {
+            (Some(only), None) => Addresses::One(only),
+            (first, second) => Addresses::List(first.into_iter().chain(second).chain(addresses).collect()),
         };
         Self { addresses, names: (names != Names::default()).then(|| Box::new(names)) }
     }
@@ -73,7 +78,7 @@ impl Address {
     /// An address as it is written: in its canonical form or another, or a name.
     pub fn read(text: &str, ip: Option<IpAddr>) -> Self {
         match ip {
-            Some(ip) if ip.to_string() == text => Self::Ip(ip),
+            Some(ip) if is_written(ip, text) => Self::Ip(ip),
             Some(ip) => Self::Spelled(Box::new((ip, text.into()))),
             None => Self::Name(text.into()),
         }
@@ -98,6 +103,22 @@ impl Address {
     }
 }
 
+/// Whether this is how the address is written in its canonical form. Nothing is allocated for it.
+fn is_written(ip: IpAddr, text: &str) -> bool {
+    /// What is still to come.
+    struct Expected<'t>(&'t str);
+
+    impl Write for Expected<'_> {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            self.0 = self.0.strip_prefix(part).ok_or(fmt::Error)?;
+            Ok(())
+        }
+    }
+
+    let mut expected = Expected(text);
+    write!(expected, "{ip}").is_ok() && expected.0.is_empty()
+}
+
 impl Deref for Addresses {
     type Target = [Address];
 
@@ -120,6 +141,33 @@ impl Eq for Addresses {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_canonical_spelling_is_an_address_and_nothing_more() {
+        for (text, plain) in [
+            ("10.0.0.1", true),
+            ("2001:db8::1", true),
+            ("2001:DB8::1", false),
+            ("2001:db8:0::1", false),
+            ("::ffff:10.0.0.1", true),
+        ] {
+            let address = Address::read(text, text.parse().ok());
+            assert_eq!(matches!(address, Address::Ip(_)), plain, "{text}");
+            assert_eq!(address.text(), text);
+        }
+    }
+
+    #[test]
+    fn an_endpoint_has_one_address_or_a_list() {
+        let of = |texts: &[&str]| {
+            Endpoint::new(texts.iter().map(|text| Address::read(text, text.parse().ok())), Names::default())
+        };
+        for texts in [&[][..], &["10.0.0.1"], &["10.0.0.1", "10.0.0.2"], &["10.0.0.1", "10.0.0.2", "10.0.0.3"]] {
+            let endpoint = of(texts);
+            assert_eq!(endpoint.addresses.iter().map(|address| address.text().into_owned()).collect::<Vec<_>>(), texts);
+            assert_eq!(matches!(endpoint.addresses, Addresses::One(_)), texts.len() == 1);
+        }
+    }
 
     #[test]
     fn the_commonest_endpoint_is_small() {

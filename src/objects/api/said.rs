@@ -10,6 +10,7 @@ use crate::objects::{
     decode::{
         Raw,
         carried::{self, Carried, Gone},
+        endpoints::WholeSlice,
     },
 };
 
@@ -31,6 +32,14 @@ struct Event<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow)]
     object: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct SliceEvent<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    object: WholeSlice<'a>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +69,11 @@ struct PageMetadata {
 
 /// Reads a line about objects of this kind.
 pub(super) fn read(line: &[u8], kind: Kind, needs: Needs) -> Result<Said, Failure> {
+    if kind == Kind::EndpointSlice
+        && let Some(carried) = slice_at_once(line, needs)
+    {
+        return Ok(Said::Seen(carried));
+    }
     let event: Event<'_> = serde_json::from_slice(line).map_err(garbled)?;
     match &*event.kind {
         "ADDED" | "MODIFIED" => Ok(Said::Seen(carried::carried(kind, event.object, needs))),
@@ -74,6 +88,12 @@ pub(super) fn read(line: &[u8], kind: Kind, needs: Needs) -> Result<Said, Failur
         }
         other => Err(Failure::Garbled(format!("an event of type {other:?}"))),
     }
+}
+
+/// A slice that is there. None where anything about the line is unusual.
+fn slice_at_once(line: &[u8], needs: Needs) -> Option<Carried> {
+    let SliceEvent { kind, object } = serde_json::from_slice(line).ok()?;
+    matches!(&*kind, "ADDED" | "MODIFIED").then(|| object.carried(needs))?
 }
 
 impl<'a> Page<'a> {
@@ -173,6 +193,48 @@ mod tests {
             r#"{"kind":"ServiceList","metadata":{},"items":[]}"#.to_owned(),
         ] {
             assert!(matches!(read(&no_list), Err(Failure::Garbled(_))), "{no_list}");
+        }
+    }
+
+    /// What can be read at once is what is read with care.
+    #[test]
+    fn a_slice_is_the_same_at_once_and_with_care() {
+        let slice = |more: &str| {
+            format!(
+                r#"{{"type":"MODIFIED","object":{{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":
+                {{"name":"a","namespace":"b","resourceVersion":"7","labels":{{"kubernetes.io/service-name":"web","x":"y"}},
+                "annotations":{{"endpoints.kubernetes.io/last-change-trigger-time":"1970-01-01T00:00:02Z"}}}}{more}}}}}"#
+            )
+        };
+        let endpoints = r#","addressType":"IPv4","endpoints":[{"addresses":["10.0.0.1","10.0.0.2"],"hostname":"h","zone":"z",
+            "targetRef":{"name":"p"}},{"addresses":["10.0.0.3"],"conditions":{"ready":false}},{"addresses":null},
+            {"addresses":[null,"x.y"],"conditions":null,"targetRef":null}]"#;
+        let needs = Needs { labels: true, pod_names: true, zones: true, ..Needs::default() };
+        let with_care = |line: &str| {
+            let event: Event<'_> = serde_json::from_str(line).unwrap();
+            carried::carried(Kind::EndpointSlice, event.object, needs)
+        };
+        let usual = [
+            "",
+            r#","endpoints":null,"ports":null"#,
+            r#","ports":[{"port":80,"name":"http","protocol":"TCP"},{}]"#,
+            endpoints,
+        ];
+        for more in usual {
+            let (at_once, care) = (slice_at_once(slice(more).as_bytes(), needs).expect(more), with_care(&slice(more)));
+            assert_eq!(at_once.decoded.unwrap(), care.decoded.unwrap(), "{more}");
+            assert_eq!((at_once.version, at_once.triggered_unix_secs), (care.version, care.triggered_unix_secs));
+            assert_eq!(care.triggered_unix_secs, Some(2.0));
+        }
+        for unusual in [r#","endpoints":7"#, r#","ports":[{"port":70000}]"#, r#","endpoints":[{"addresses":[3]}]"#] {
+            assert!(slice_at_once(slice(unusual).as_bytes(), needs).is_none(), "{unusual}");
+            assert!(with_care(&slice(unusual)).decoded.is_err(), "{unusual}");
+        }
+        for unusual in [
+            slice("").replace("MODIFIED", "DELETED"),
+            slice("").replace("\"kind\":\"EndpointSlice", "\"kind\":\"Service"),
+        ] {
+            assert!(slice_at_once(unusual.as_bytes(), needs).is_none());
         }
     }
 

@@ -52,7 +52,7 @@ struct Revision<'a> {
 
 /// The one annotation that counts.
 #[derive(Debug, Default)]
-struct LastChange<'a>(Text<'a>);
+pub(super) struct LastChange<'a>(Text<'a>);
 
 const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 
@@ -69,7 +69,7 @@ pub(in crate::objects) fn carried(kind: Kind, raw: Raw<'_>, needs: Needs) -> Car
     Carried {
         decoded,
         version: resource_version.filled().map(Into::into),
-        triggered_unix_secs: annotations.0.filled().and_then(unix_secs),
+        triggered_unix_secs: annotations.unix_secs(),
     }
 }
 
@@ -82,6 +82,12 @@ pub(in crate::objects) fn gone(kind: Kind, raw: Raw<'_>) -> Gone {
 
 fn key(kind: Kind, raw: &Raw<'_>) -> Option<Key> {
     raw.key().filter(|key| key.kind == kind)
+}
+
+impl LastChange<'_> {
+    pub(super) fn unix_secs(&self) -> Option<f64> {
+        self.0.filled().and_then(unix_secs)
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for LastChange<'a> {

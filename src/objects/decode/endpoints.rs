@@ -1,16 +1,52 @@
 //! `discovery.k8s.io/EndpointSlice` and `v1/Endpoints`: two shapes of the same facts.
 
-use super::{Decoded, Raw, field, labels, list_part, namespace_of};
-use crate::objects::{Address, Endpoint, Endpoints, Names, Needs, Object, Origin, Port, Subset};
-use field::{Metadata, Pairs, Text, ip, is_label, nullable, nullable_list, port_number};
+use super::{
+    Decoded, Raw,
+    carried::{Carried, LastChange},
+    check_name, field, known_kind, labels, list_part, namespace_of,
+};
+use crate::objects::{Address, Endpoint, Endpoints, Kind, Names, Needs, Object, Origin, Port, Subset};
+use field::{Metadata, Pairs, Text, Texts, ip, is_label, nullable, nullable_list, port_number};
 use serde::Deserialize;
+
+/// A slice as a watch carries it, read in one pass: of ten changes of a cluster, nine are of slices.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::objects) struct WholeSlice<'a> {
+    #[serde(borrow)]
+    api_version: Text<'a>,
+    #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    metadata: WholeMetadata<'a>,
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    endpoints: Vec<SliceEndpoint<'a>>,
+    #[serde(borrow, deserialize_with = "nullable_list")]
+    ports: Vec<EndpointPort<'a>>,
+}
+
+/// `metadata` with what only the API says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WholeMetadata<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    namespace: Text<'a>,
+    #[serde(borrow)]
+    labels: Pairs<'a>,
+    #[serde(borrow)]
+    resource_version: Text<'a>,
+    #[serde(borrow)]
+    annotations: LastChange<'a>,
+}
 
 /// `endpoints[]` of a slice.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct SliceEndpoint<'a> {
-    #[serde(borrow, deserialize_with = "nullable_list")]
-    addresses: Vec<Text<'a>>,
+    #[serde(borrow)]
+    addresses: Texts<'a>,
     #[serde(deserialize_with = "nullable")]
     conditions: Conditions,
     #[serde(borrow)]
@@ -75,8 +111,16 @@ struct EndpointAddress<'a> {
 }
 
 pub(super) fn slice(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<Decoded, String> {
-    let listed: Vec<SliceEndpoint<'_>> = list_part("endpoints", raw.endpoints)?;
-    let ports: Vec<EndpointPort<'_>> = list_part("ports", raw.ports)?;
+    let listed = list_part("endpoints", raw.endpoints)?;
+    slice_of(metadata, &listed, &list_part("ports", raw.ports)?, needs)
+}
+
+fn slice_of(
+    metadata: &Metadata<'_>,
+    listed: &[SliceEndpoint<'_>],
+    ports: &[EndpointPort<'_>],
+    needs: Needs,
+) -> Result<Decoded, String> {
     let (ready, not_ready): (Vec<_>, Vec<_>) = listed.iter().partition(|e| e.conditions.ready != Some(false));
     let subset = Subset {
         ready: ready.into_iter().filter_map(|endpoint| slice_endpoint(endpoint, needs)).collect(),
@@ -85,6 +129,25 @@ pub(super) fn slice(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Res
     };
     let service = metadata.labels.get(SERVICE_NAME_LABEL);
     Ok(object(Origin::Slice, metadata, service, Box::new([subset]), needs))
+}
+
+impl WholeSlice<'_> {
+    /// None where something about it is unusual: then it is read the careful way.
+    pub(in crate::objects) fn carried(self, needs: Needs) -> Option<Carried> {
+        let Self { api_version, kind, metadata, endpoints, ports } = self;
+        let is_slice = known_kind(&api_version.0, &kind.0) == Some(Kind::EndpointSlice);
+        let (version, triggered_unix_secs) =
+            (metadata.resource_version.filled()?.into(), metadata.annotations.unix_secs());
+        let metadata = Metadata {
+            name: metadata.name,
+            namespace: metadata.namespace,
+            labels: metadata.labels,
+            ..Metadata::default()
+        };
+        let is_named = is_slice && check_name(Kind::EndpointSlice, &metadata).is_ok();
+        let decoded = is_named.then(|| slice_of(&metadata, &endpoints, &ports, needs).ok())??;
+        Some(Carried { decoded: Ok(decoded), version: Some(version), triggered_unix_secs })
+    }
 }
 
 pub(super) fn endpoints(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<Decoded, String> {
@@ -118,7 +181,7 @@ fn slice_endpoint(listed: &SliceEndpoint<'_>, needs: Needs) -> Option<Endpoint> 
         pod: pod_name(&listed.target_ref, needs),
         zone: zone.filter(|_| needs.zones).map(Box::from),
     };
-    endpoint(&listed.addresses, names)
+    endpoint(listed.addresses.iter(), names)
 }
 
 fn endpoints_subset(listed: &EndpointsSubset<'_>, needs: Needs) -> Result<Subset, String> {
@@ -128,7 +191,7 @@ fn endpoints_subset(listed: &EndpointsSubset<'_>, needs: Needs) -> Result<Subset
             pod: pod_name(&address.target_ref, needs),
             zone: None,
         };
-        endpoint(std::slice::from_ref(&address.ip), names)
+        endpoint([&address.ip], names)
     });
     Ok(Subset {
         ready: ready.collect(),
@@ -138,8 +201,8 @@ fn endpoints_subset(listed: &EndpointsSubset<'_>, needs: Needs) -> Result<Subset
 }
 
 /// `None` where no address says anything.
-fn endpoint(listed: &[Text<'_>], names: Names) -> Option<Endpoint> {
-    let addresses = listed.iter().filter_map(Text::filled).map(|text| Address::read(text, ip(text)));
+fn endpoint<'t>(listed: impl IntoIterator<Item = &'t Text<'t>>, names: Names) -> Option<Endpoint> {
+    let addresses = listed.into_iter().filter_map(Text::filled).map(|text| Address::read(text, ip(text)));
     Some(Endpoint::new(addresses, names)).filter(|endpoint| !endpoint.addresses.is_empty())
 }
 

@@ -6,7 +6,7 @@
 use crate::objects::Labels;
 use serde::{
     Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
+    de::{self, MapAccess, SeqAccess, Visitor},
 };
 use std::{borrow::Cow, fmt, net::IpAddr};
 
@@ -73,6 +73,19 @@ pub(super) fn ip(text: &str) -> Option<IpAddr> {
     text.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
+/// A list of texts of which there is nearly always one: then nothing is allocated for it.
+#[derive(Debug, Default)]
+pub(super) struct Texts<'a> {
+    first: Option<Text<'a>>,
+    others: Vec<Text<'a>>,
+}
+
+impl<'a> Texts<'a> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Text<'a>> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
 /// A name that can be one label of a DNS name.
 pub(super) fn is_label(name: &str) -> bool {
     !name.is_empty() && name.len() <= LABEL_OCTETS_MAX && !name.contains('.')
@@ -123,6 +136,34 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         }
 
         input.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct TextsVisitor;
+
+        impl<'de> Visitor<'de> for TextsVisitor {
+            type Value = Texts<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of strings")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut texts = Texts { first: list.next_element()?, others: Vec::new() };
+                while let Some(text) = list.next_element()? {
+                    texts.others.push(text);
+                }
+                Ok(texts)
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Texts::default())
+            }
+        }
+
+        input.deserialize_any(TextsVisitor)
     }
 }
 

@@ -8,7 +8,7 @@
 //! An object that cannot be understood yields a [`Problem`] which names it, and nothing else.
 
 pub(super) mod carried;
-mod endpoints;
+pub(super) mod endpoints;
 mod field;
 mod pod;
 mod service;
