@@ -20,7 +20,7 @@ use crate::{
     records::store::{Pages, Store},
 };
 
-/// Keeps a file up to date until it is dropped.
+/// Keeps a file up to date until it is dropped, which saves what is not saved yet.
 pub struct Keeper {
     wishes: Arc<Wishes>,
     thread: Option<JoinHandle<()>>,
@@ -78,11 +78,6 @@ impl Keeper {
     /// Where to say that something changed.
     pub fn changes(&self) -> Changes {
         Changes(self.wishes.clone())
-    }
-
-    /// Saves what is not saved yet, and ends.
-    pub fn finish(self) {
-        drop(self);
     }
 }
 

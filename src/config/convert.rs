@@ -62,7 +62,7 @@ const DEFAULT_TTL_SECS: u32 = 5;
 /// CoreDNS's (behaviour F).
 const STARTUP_TIMEOUT_SECS: u64 = 5;
 const STATE_INTERVAL_SECS: u64 = 60;
-const DEFAULT_RESOLV_CONF: &str = "/etc/resolv.conf";
+pub(super) const DEFAULT_RESOLV_CONF: &str = "/etc/resolv.conf";
 /// What the kubelet gives Pods.
 const DEFAULT_NDOTS: u8 = 5;
 const YEAR_SECS: u64 = 31_536_000;
@@ -207,7 +207,7 @@ impl Checked {
             ttl_secs: self.within(kubernetes.ttl_secs, DEFAULT_TTL_SECS, 0..=3600),
             pods: kubernetes.pods,
             endpoint_pod_names: kubernetes.endpoint_pod_names,
-            namespaces: kubernetes.namespaces.into_iter().map(Spanned::into_inner).collect(),
+            namespaces: self.each(kubernetes.namespaces, namespace),
             namespace_labels: self.selector(kubernetes.namespace_labels),
             labels: self.selector(kubernetes.labels),
             no_endpoints: kubernetes.noendpoints,

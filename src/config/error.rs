@@ -55,7 +55,9 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { origin, line, column, message, snippet, width } = self;
         let margin = " ".repeat(line.to_string().len());
-        let below = " ".repeat(column - 1) + &"^".repeat(*width);
+        // A tab is as wide below as it is above.
+        let below: String = snippet.chars().take(column - 1).map(|at| if at == '\t' { at } else { ' ' }).collect();
+        let below = below + &"^".repeat(*width);
         write!(f, "{origin}:{line}:{column}: {message}\n{margin} |\n{line} | {snippet}\n{margin} | {below}")
     }
 }

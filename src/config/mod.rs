@@ -8,6 +8,7 @@
 //! `clusterdns config`, and is the default, which a test holds.
 
 mod convert;
+pub mod corefile;
 pub mod error;
 mod file;
 

@@ -87,7 +87,10 @@ fn a_list_with_bad_objects_gives_the_others() {
         api.apply(service("shop/ghost").cluster_ip("10.0.0.3").nameless());
         api.apply(service("shop/nothing").with("/metadata", Value::Null));
         api.apply(namespace("spoilt").with("/metadata/labels", json!(["x"])));
-        let server = following(&api);
+        let server = live(&api);
+        eventually("a whole picture", || server.ready().0 == 200);
+        let body = server.ready().1;
+        assert!(body.contains("namespaces that cannot be read: Namespace spoilt: left out"), "{body}");
         server.answers("web.shop", "A", "10.0.0.1");
         server.answers("db.shop", "A", "10.1.0.1");
         server.measures(LEFT_OUT, &["services"], |count| count == 3.0);

@@ -111,7 +111,7 @@ fn the_end_saves_what_the_interval_has_kept_back() {
     wait(|| kept.events.state_saves_ok.get() == 1);
     kept.change("b");
     let Kept { folder, keeper, events, .. } = kept;
-    keeper.finish();
+    drop(keeper);
     assert_eq!((events.state_saves_ok.get(), events.state_saves_failed.get()), (2, 0));
     let saved = state::load(&folder.path().join("state"), "test", Needs::default()).unwrap().unwrap();
     assert_eq!(saved.picture.objects.len(), 2);
@@ -120,7 +120,7 @@ fn the_end_saves_what_the_interval_has_kept_back() {
 #[test]
 fn the_end_of_an_unchanged_cluster_saves_nothing() {
     let Kept { folder, keeper, events, .. } = Kept::start(INTERVAL);
-    keeper.finish();
+    drop(keeper);
     assert_eq!((events.state_saves_ok.get(), fs::read_dir(folder.path()).unwrap().count()), (0, 0));
 }
 
@@ -144,7 +144,7 @@ fn a_disk_that_is_no_good_does_not_keep_the_server_from_ending() {
     fs::write(kept.folder.path().join("state"), "somebody's notes").unwrap();
     kept.change("a");
     let Kept { folder, keeper, events, .. } = kept;
-    keeper.finish();
+    drop(keeper);
     assert!(events.state_saves_failed.get() >= 1);
     let refused = state::load(&folder.path().join("state"), "test", Needs::default());
     assert!(matches!(refused, Err(StateError { fault: Fault::Foreign, .. })), "{refused:?}");

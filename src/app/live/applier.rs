@@ -1,7 +1,7 @@
 //! Takes what the watches say, a batch at a time, and puts it into the tables.
 
 use std::{
-    panic::AssertUnwindSafe,
+    panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -55,14 +55,26 @@ impl Applier {
         Self { api, feed, progress, complete, changes, left_out_told: Seldom::new(), next_batch: Instant::now() }
     }
 
-    /// Applies until nobody watches any more. A panic leaves changes behind that were not applied: then
-    /// everything is listed again, which mends it.
+    /// Applies until nobody watches any more.
     pub(super) async fn run(mut self, startup_timeout: Duration) {
         let mut presume = Some(Box::pin(time::sleep(startup_timeout)));
         while AssertUnwindSafe(self.follow(&mut presume)).catch_unwind().await.is_err() {
             time::sleep(DEFECT_PAUSE).await;
-            self.api.restart();
+            self.mend();
         }
+    }
+
+    /// A panic leaves changes behind that were not applied, or not published: until everything is listed
+    /// again, what is not known may exist.
+    fn mend(&mut self) {
+        self.progress.begin_again();
+        self.api.restart();
+        let (feed, known) = (&self.feed, self.progress.known());
+        // What panicked once may do so again; it hinders nothing else.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| {
+            feed.vouch(known);
+            feed.publish_all();
+        }));
     }
 
     async fn follow(&mut self, presume: &mut Option<Pin<Box<Sleep>>>) {
@@ -106,6 +118,9 @@ impl Applier {
         let start = Instant::now();
         self.feed.apply_all(news);
         self.next_batch = start + (start.elapsed() * PAUSE_OF_COST).clamp(PAUSE, PAUSE_MAX);
+        if has_list {
+            self.feed.loaded();
+        }
         if self.progress.is_complete() {
             if has_list {
                 self.feed.set_stale(false);
@@ -144,12 +159,16 @@ impl Applier {
             What::Listed { objects, left_out } => {
                 self.feed.source().happened(resource, "listed");
                 self.progress.listed(watched);
-                self.feed.loaded();
-                let (known, scope) = (self.progress.known(), self.api.watched[watched].scope());
+                let list = &self.api.watched[watched];
+                if left_out.is_empty() {
+                    self.feed.clear(&unreadable(list));
+                }
+                let (known, scope) = (self.progress.known(), list.scope());
                 news(Change::Reset(Picture { objects, left_out, known, scope }), None)
             }
             What::LeftOut(problem) => {
                 self.feed.source().left_out(resource);
+                self.feed.fault(&unreadable(&self.api.watched[watched]), &problem.to_string());
                 if self.left_out_told.is_due(received) {
                     tracing::warn!("{problem}; clusterdns_objects_left_out_total counts more of them");
                 }
@@ -167,7 +186,7 @@ impl Applier {
     fn in_step(&mut self, watched: usize) -> Option<News> {
         let list = &self.api.watched[watched];
         self.feed.clear(&part(list));
-        if let Some(since) = self.progress.in_step(watched) {
+        if let Some(since) = self.progress.in_step(watched, SystemTime::now()) {
             let secs = since.elapsed().unwrap_or_default().as_secs_f64();
             tracing::info!("{list}: followed again, after {secs:.1} s");
         }
@@ -195,7 +214,7 @@ impl Applier {
                 _ => String::new(),
             };
             self.feed.fault(&part(list), &format!("{failure}{advice}"));
-            if self.progress.is_news(watched, failure.reason()) {
+            if self.progress.is_news(watched, failure.reason(), now) {
                 tracing::warn!("{list}: {failure}{advice}; what is known stays in service, trying again");
             }
         }
@@ -214,4 +233,9 @@ impl Applier {
 /// What `/ready` calls a list that is not followed.
 fn part(list: &Watched) -> String {
     format!("Kubernetes API, {list}")
+}
+
+/// What `/ready` calls objects of a list that cannot be read; the last one is named.
+fn unreadable(list: &Watched) -> String {
+    format!("{list} that cannot be read")
 }

@@ -111,6 +111,8 @@ impl Live {
                     _ = stopped => {}
                 }
             });
+            // A name that is being looked up, or a program that fetches credentials, is not waited for.
+            runtime.shutdown_background();
         })?;
         Ok(Self { server: url, feed, complete, stop: Some(stop), thread: Some(thread), _keeper: keeper })
     }

@@ -3,7 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::objects::{Kind, Known, api::Watched};
+use crate::objects::{
+    Kind, Known,
+    api::{FORGOTTEN, Watched},
+};
 
 /// See the module.
 pub(super) struct Progress {
@@ -24,7 +27,16 @@ struct List {
     failing: Option<(&'static str, SystemTime)>,
     /// Why not, as far as it was said.
     told: Option<&'static str>,
+    /// When something was said last.
+    told_at: Option<SystemTime>,
+    /// From when to when it was not followed last.
+    was_behind: Option<(SystemTime, SystemTime)>,
 }
+
+/// A list that changes its mind is told of no more often.
+const TOLD_INTERVAL: Duration = Duration::from_secs(60);
+/// A server that has forgotten what happened since says so at once.
+const FORGOTTEN_MAX: Duration = Duration::from_secs(10);
 
 impl Progress {
     /// Nothing is listed, or followed since `since`: the start, or the time of the saved state.
@@ -35,6 +47,8 @@ impl Progress {
             behind_since: Some(since),
             failing: None,
             told: None,
+            told_at: None,
+            was_behind: None,
         };
         Self { lists: watched.iter().map(list).collect(), saved, presumed: false }
     }
@@ -42,6 +56,11 @@ impl Progress {
     /// A list is whole.
     pub(super) fn listed(&mut self, watched: usize) {
         self.lists[watched].listed = true;
+    }
+
+    /// A list was whole and was not applied: nothing is known any more but by another one.
+    pub(super) fn begin_again(&mut self) {
+        self.lists.iter_mut().for_each(|list| list.listed = false);
     }
 
     /// The API server had its time.
@@ -75,9 +94,10 @@ impl Progress {
     }
 
     /// A list is followed. Says since when it was not, if that was told.
-    pub(super) fn in_step(&mut self, watched: usize) -> Option<SystemTime> {
+    pub(super) fn in_step(&mut self, watched: usize, now: SystemTime) -> Option<SystemTime> {
         let list = &mut self.lists[watched];
         let since = list.behind_since.take();
+        list.was_behind = since.map(|since| (since, now));
         list.failing = None;
         list.told.take().and(since)
     }
@@ -85,7 +105,10 @@ impl Progress {
     /// A list is not followed since `now`, or since it was lost before.
     pub(super) fn lost(&mut self, watched: usize, reason: &'static str, now: SystemTime) {
         let list = &mut self.lists[watched];
-        list.behind_since.get_or_insert(now);
+        // It was followed only until the server had looked: what it missed before is still missing.
+        let young = |until: &SystemTime| now.duration_since(*until).unwrap_or_default() < FORGOTTEN_MAX;
+        let before = list.was_behind.take().filter(|(_, until)| reason == FORGOTTEN && young(until));
+        list.behind_since.get_or_insert(before.map_or(now, |(since, _)| since));
         if list.failing.is_none_or(|(failing, _)| failing != reason) {
             list.failing = Some((reason, now));
         }
@@ -97,9 +120,15 @@ impl Progress {
         listed && failing.is_none_or(|(_, since)| now.duration_since(since).unwrap_or_default() < time)
     }
 
-    /// Says whether it is news that a list is not followed for this reason.
-    pub(super) fn is_news(&mut self, watched: usize, reason: &'static str) -> bool {
-        self.lists[watched].told.replace(reason) != Some(reason)
+    /// Says whether it is to be told that a list is not followed for this reason.
+    pub(super) fn is_news(&mut self, watched: usize, reason: &'static str, now: SystemTime) -> bool {
+        let list = &mut self.lists[watched];
+        let pause = |told_at: SystemTime| now.duration_since(told_at).unwrap_or(TOLD_INTERVAL) < TOLD_INTERVAL;
+        let news = list.told != Some(reason) && !list.told_at.is_some_and(pause);
+        if news {
+            (list.told, list.told_at) = (Some(reason), Some(now));
+        }
+        news
     }
 
     /// Since when some list is not followed; none while all are.
@@ -161,7 +190,7 @@ mod tests {
         progress.lost(0, "forbidden", at(1));
         assert!(!progress.is_young(0, time, at(2)));
         progress.listed(0);
-        progress.in_step(0);
+        progress.in_step(0, at(3));
         for (secs, reason) in [(20, "unreachable"), (40, "forbidden"), (45, "forbidden")] {
             progress.lost(0, reason, at(secs));
         }
@@ -171,16 +200,37 @@ mod tests {
     #[test]
     fn the_oldest_loss_counts_until_all_lists_are_followed() {
         let mut progress = progress(Asks::default(), None);
-        (0..3).for_each(|list| assert_eq!(progress.in_step(list), None));
+        (0..3).for_each(|list| assert_eq!(progress.in_step(list, at(2)), None));
         assert_eq!(progress.behind_since(), None);
         [(0, 5), (1, 6), (0, 7)].iter().for_each(|&(list, secs)| progress.lost(list, "unreachable", at(secs)));
         assert_eq!(progress.behind_since(), Some(at(5)));
+        assert_eq!((progress.in_step(0, at(8)), progress.in_step(1, at(9))), (None, None), "nobody was told");
+        assert_eq!(progress.behind_since(), None);
+    }
+
+    #[test]
+    fn a_loss_is_told_once_and_its_end_too() {
+        let mut progress = progress(Asks::default(), None);
+        let mut told = |secs, reason| {
+            progress.lost(0, reason, at(secs));
+            progress.is_news(0, reason, at(secs))
+        };
         assert_eq!(
-            ["unreachable", "unreachable", "forbidden"].map(|why| progress.is_news(0, why)),
-            [true, false, true]
+            [told(5, "unreachable"), told(6, "unreachable"), told(7, "failing"), told(8, "unreachable")],
+            [true, false, false, false]
         );
-        assert_eq!((progress.in_step(0), progress.in_step(0)), (Some(at(5)), None));
-        assert_eq!(progress.behind_since(), Some(at(6)));
-        assert_eq!(progress.in_step(1), None, "nobody was told that it was lost");
+        assert!(told(65, "failing"), "it lasts, and is another one");
+        assert_eq!((progress.in_step(0, at(70)), progress.in_step(0, at(71))), (Some(at(1)), None));
+    }
+
+    #[test]
+    fn who_is_forgotten_at_once_was_never_back() {
+        let mut progress = progress(Asks::default(), None);
+        progress.in_step(0, at(10));
+        progress.lost(0, FORGOTTEN, at(12));
+        progress.in_step(1, at(10));
+        progress.lost(1, FORGOTTEN, at(100));
+        let since = |list: usize| progress.lists[list].behind_since;
+        assert_eq!((since(0), since(1)), (Some(at(1)), Some(at(100))));
     }
 }

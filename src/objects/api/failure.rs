@@ -42,13 +42,16 @@ pub enum Failure {
     Access(String),
 }
 
+/// What a [`Failure::Gone`] is counted as.
+pub const FORGOTTEN: &str = "gone";
+
 impl Failure {
     /// One word: what failures are counted by.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Forbidden(_) => "forbidden",
             Self::Unauthorized(_) => "unauthorized",
-            Self::Gone(_) => "gone",
+            Self::Gone(_) => FORGOTTEN,
             Self::Throttled(_) => "throttled",
             Self::Refused(..) => "refused",
             Self::Failing(..) => "failing",
@@ -61,7 +64,8 @@ impl Failure {
     }
 
     /// The failure that an HTTP status or the `code` of a Status object stands for.
-    pub(super) fn of(code: u16, message: String, retry_after: Option<Duration>) -> Self {
+    pub(super) fn of(code: u16, message: &str, retry_after: Option<Duration>) -> Self {
+        let message = message.chars().take(MESSAGE_CHARS_MAX).collect();
         match code {
             401 => Self::Unauthorized(message),
             403 => Self::Forbidden(message),
@@ -77,3 +81,6 @@ impl Failure {
         matches!(self, Self::Unauthorized(_) | Self::Unreachable(_) | Self::Access(_))
     }
 }
+
+/// What a line of log can hold.
+const MESSAGE_CHARS_MAX: usize = 300;

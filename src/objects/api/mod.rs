@@ -14,6 +14,7 @@
 
 mod access;
 mod failure;
+mod past;
 mod read;
 mod request;
 #[doc(hidden)]
@@ -28,7 +29,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::{Key, Needs, Object, problem::Problem};
 use access::Connection;
 pub use access::{Access, AccessError};
-pub use failure::Failure;
+pub use failure::{FORGOTTEN, Failure};
 pub use read::{ReadError, read};
 pub use request::Requested;
 use watch::Watch;
@@ -46,6 +47,7 @@ pub struct Api {
     needs: Needs,
     pace: Pace,
     arrivals: mpsc::Receiver<Arrival>,
+    /// Dropped, they end.
     tasks: JoinSet<()>,
 }
 
@@ -143,29 +145,15 @@ impl Api {
     /// There are no credentials, or they cannot be read.
     pub async fn start(access: Access, asks: &Asks, pace: Pace) -> Result<Self, AccessError> {
         let connection = access.connect().await?;
-        let mut api = Self {
-            watched: asks.watched(),
-            server: connection.server().into(),
-            host: connection.host().into(),
-            connection,
-            needs: asks.needs,
-            pace,
-            // Replaced at once.
-            arrivals: mpsc::channel(1).1,
-            tasks: JoinSet::new(),
-        };
-        api.restart();
-        Ok(api)
+        let watched = asks.watched();
+        let (arrivals, tasks) = watch_all(&watched, asks.needs, &connection, pace);
+        let (server, host) = (connection.server().into(), connection.host().into());
+        Ok(Self { watched, server, host, connection, needs: asks.needs, pace, arrivals, tasks })
     }
 
     /// Lists and watches everything anew. What has arrived and was not taken is forgotten.
     pub fn restart(&mut self) {
-        let (out, arrivals) = mpsc::channel(ARRIVALS_MAX);
-        (self.arrivals, self.tasks) = (arrivals, JoinSet::new());
-        for (number, list) in self.watched.iter().enumerate() {
-            let connection = self.connection.clone();
-            self.tasks.spawn(Watch::new(number, list.clone(), self.needs, connection, self.pace, out.clone()).run());
-        }
+        (self.arrivals, self.tasks) = watch_all(&self.watched, self.needs, &self.connection, self.pace);
     }
 
     /// Waits for news. None when nobody watches any more.
@@ -177,4 +165,19 @@ impl Api {
     pub fn try_next(&mut self) -> Option<Arrival> {
         self.arrivals.try_recv().ok()
     }
+}
+
+/// A task for each list, as long as the set of them is there.
+fn watch_all(
+    watched: &[Watched],
+    needs: Needs,
+    connection: &Connection,
+    pace: Pace,
+) -> (mpsc::Receiver<Arrival>, JoinSet<()>) {
+    let (out, arrivals) = mpsc::channel(ARRIVALS_MAX);
+    let mut tasks = JoinSet::new();
+    for (number, list) in watched.iter().enumerate() {
+        tasks.spawn(Watch::new(number, list.clone(), needs, connection.clone(), pace, out.clone()).run());
+    }
+    (arrivals, tasks)
 }

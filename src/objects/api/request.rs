@@ -67,9 +67,9 @@ pub(super) async fn get(
     };
     if let Err(failure) = &reply
         && failure.may_be_access()
-        && let Err(why) = connection.renew(number).await
+        && let Err(why) = connection.renew(number, matches!(failure, Failure::Unauthorized(_))).await
     {
-        return Err(Failure::Access(why.to_string()));
+        return Err(Failure::Access(format!("{failure}; and the credentials cannot be read again: {why}")));
     }
     reply
 }
@@ -81,9 +81,9 @@ async fn refusal(response: Response<Body>, silence_max: Duration) -> Failure {
     let text = Reply::new(response.into_body(), silence_max).whole(REFUSAL_OCTETS_MAX).await.unwrap_or_default();
     let message = match serde_json::from_slice::<Status>(&text) {
         Ok(status) => status.message,
-        Err(_) => String::from_utf8_lossy(&text).chars().take(MESSAGE_CHARS_MAX).collect(),
+        Err(_) => String::from_utf8_lossy(&text).into_owned(),
     };
-    Failure::of(code, message, retry_after.map(Duration::from_secs))
+    Failure::of(code, &message, retry_after.map(Duration::from_secs))
 }
 
 /// `meta/v1.Status`
@@ -169,5 +169,3 @@ const LINE_OCTETS_MAX: usize = 8 << 20;
 const BUFFER_OCTETS_USUAL: usize = 64 << 10;
 /// A Status has some 300 octets.
 const REFUSAL_OCTETS_MAX: usize = 64 << 10;
-/// What a line of log can hold.
-const MESSAGE_CHARS_MAX: usize = 300;

@@ -41,15 +41,19 @@ struct ErrorEvent {
 /// A page of a list.
 #[derive(Deserialize)]
 pub(super) struct Page<'a> {
-    metadata: PageMetadata,
     #[serde(borrow)]
+    kind: Cow<'a, str>,
+    metadata: PageMetadata,
+    // `null` is an empty list; where it is left out, this is no list.
+    #[serde(borrow, deserialize_with = "Option::deserialize")]
     items: Option<Vec<Raw<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PageMetadata {
-    resource_version: Option<Box<str>>,
+    #[serde(default)]
+    resource_version: Box<str>,
     #[serde(rename = "continue")]
     continued: Option<String>,
 }
@@ -66,15 +70,24 @@ pub(super) fn read(line: &[u8], kind: Kind, needs: Needs) -> Result<Said, Failur
         }
         "ERROR" => {
             let Status { code, message } = serde_json::from_slice::<ErrorEvent>(line).map_err(garbled)?.object;
-            Err(Failure::of(code, message, None))
+            Err(Failure::of(code, &message, None))
         }
         other => Err(Failure::Garbled(format!("an event of type {other:?}"))),
     }
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn read(body: &'a [u8]) -> Result<Self, Failure> {
-        serde_json::from_slice(body).map_err(garbled)
+    /// Reads a page of a list of this kind: whatever else a proxy may send with status 200 is no empty list.
+    pub(super) fn read(body: &'a [u8], kind: Kind) -> Result<Self, Failure> {
+        let page: Self = serde_json::from_slice(body).map_err(garbled)?;
+        match page.kind.strip_suffix("List") {
+            Some(of) if of == kind.to_string() => {}
+            _ => return Err(Failure::Garbled(format!("a {} where a list of {kind} belongs", page.kind))),
+        }
+        match page.continued().is_none() && page.metadata.resource_version.is_empty() {
+            true => Err(Failure::Garbled("a list without a resourceVersion".into())),
+            false => Ok(page),
+        }
     }
 
     /// The objects, once.
@@ -88,7 +101,7 @@ impl<'a> Page<'a> {
     }
 
     /// The version of the whole list.
-    pub(super) fn version(self) -> Option<Box<str>> {
+    pub(super) fn version(self) -> Box<str> {
         self.metadata.resource_version
     }
 }
@@ -112,7 +125,7 @@ pub fn fuzz(text: &[u8]) -> bool {
             .filter(|item| item.decoded.is_ok())
             .count()
     };
-    lines > 0 || Page::read(text).is_ok_and(|page| listed(page) > 0)
+    lines > 0 || Page::read(text, Kind::Service).is_ok_and(|page| listed(page) > 0)
 }
 
 #[cfg(test)]
@@ -145,6 +158,22 @@ mod tests {
         assert_eq!(error(500), Some(Failure::Failing(500, "m".into())));
         assert!(matches!(said(r#"{"type":"NEWS","object":{}}"#), Err(Failure::Garbled(_))));
         assert!(matches!(said("<html>"), Err(Failure::Garbled(_))));
+    }
+
+    #[test]
+    fn only_a_list_of_the_kind_is_a_list() {
+        let read = |json: &str| Page::read(json.as_bytes(), Kind::Service).map(|mut page| page.items().count());
+        let version = r#""metadata":{"resourceVersion":"5"}"#;
+        assert_eq!(read(&format!(r#"{{"kind":"ServiceList",{version},"items":null}}"#)), Ok(0));
+        assert_eq!(read(&format!(r#"{{"kind":"ServiceList",{version},"items":[{{}},{{}}]}}"#)), Ok(2));
+        for no_list in [
+            format!(r#"{{"kind":"ServiceList",{version}}}"#),
+            format!(r#"{{"kind":"PodList",{version},"items":[]}}"#),
+            r#"{"kind":"Status","metadata":{},"items":[]}"#.to_owned(),
+            r#"{"kind":"ServiceList","metadata":{},"items":[]}"#.to_owned(),
+        ] {
+            assert!(matches!(read(&no_list), Err(Failure::Garbled(_))), "{no_list}");
+        }
     }
 
     proptest! {

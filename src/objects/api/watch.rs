@@ -15,6 +15,7 @@ use super::{
     Arrival, Pace, Watched, What,
     access::Connection,
     failure::Failure,
+    past::Past,
     request::{self, Line, Reply},
     said::{self, Page, Said},
 };
@@ -37,16 +38,11 @@ pub(super) struct Watch {
     out: mpsc::Sender<Arrival>,
     /// What is known of the list is what it was then. None: it must be listed.
     version: Option<Box<str>>,
-    /// Whether the server can send lists as events, as far as we know.
-    streams: bool,
-    /// Whether the server sends bookmarks, as far as we know.
-    bookmarks: bool,
     /// Since when this watch lives.
     followed_since: Option<Instant>,
-    /// How often it failed since it was last well for a while.
-    failures: u32,
-    /// Whether it failed last because the server had forgotten what happened since.
-    forgotten: bool,
+    /// Whether it has said anything.
+    heard: bool,
+    past: Past,
 }
 
 /// A picture on its way.
@@ -80,59 +76,37 @@ impl Watch {
             pace,
             out,
             version: None,
-            streams: true,
-            bookmarks: false,
             followed_since: None,
-            failures: 0,
-            forgotten: false,
+            heard: false,
+            past: Past::default(),
         }
     }
 
     /// Follows the list until nobody listens any more.
     pub(super) async fn run(mut self) {
         while !self.out.is_closed() {
-            self.followed_since = None;
+            (self.followed_since, self.heard) = (None, false);
             // A panic is one more failure: another list must not end for it, nor this one for ever.
             let ended = AssertUnwindSafe(self.round()).catch_unwind().await.unwrap_or(Err(Failure::Defect));
             let settled = self.followed_since.is_some_and(|since| since.elapsed() >= self.pace.settled);
-            self.failures = if settled { 0 } else { self.failures };
+            if settled {
+                self.past.settled();
+            }
+            let mut wish = None;
             match ended {
                 // A server that ends its watches in order is asked again at once.
                 Ok(()) if settled => continue,
-                Ok(()) => self.pause(None).await,
+                Ok(()) => {}
                 Err(failure) => {
-                    self.learn_from(&failure);
-                    let wish = if let Failure::Throttled(wish) = failure { wish } else { None };
+                    if self.past.failed(&failure, self.heard) {
+                        self.version = None;
+                    }
+                    wish = if let Failure::Throttled(wish) = failure { wish } else { None };
                     self.say(What::Lost(failure)).await;
-                    self.pause(wish).await;
                 }
             }
+            time::sleep(self.past.pause(&self.pace, wish, fastrand::f64())).await;
         }
-    }
-
-    fn learn_from(&mut self, failure: &Failure) {
-        let forgotten = matches!(failure, Failure::Gone(_));
-        // A server whose data was restored from an older day does not know our version, and says so
-        // in several ways.
-        let refused = matches!(failure, Failure::Refused(..) | Failure::Failing(..)) && self.failures >= REFUSALS_MAX;
-        if forgotten || refused || matches!(failure, Failure::Garbled(_) | Failure::Defect) {
-            self.version = None;
-        }
-        // The server is back, and nothing but the list is missing. One that forgets at once and always
-        // is another matter.
-        if forgotten && !self.forgotten {
-            self.failures = 0;
-        }
-        self.forgotten = forgotten;
-    }
-
-    /// Each pause is twice as long as the last, and replicas do not come back together.
-    async fn pause(&mut self, wish: Option<time::Duration>) {
-        let doubled = self.pace.first_pause.saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
-        self.failures += 1;
-        let pause = doubled.min(self.pace.longest_pause).mul_f64(0.5 + fastrand::f64() / 2.0);
-        let wish = wish.unwrap_or_default().min(self.pace.longest_pause);
-        time::sleep(pause.max(wish)).await;
     }
 
     /// Goes on from where it is until the server ends the watch.
@@ -152,11 +126,12 @@ impl Watch {
         self.say(What::InStep).await;
         reply.set_silence_max(self.silence_max());
         while let Some(said) = self.next(&mut reply).await? {
+            self.heard = true;
             match said {
                 Said::Seen(carried) => self.seen(carried).await,
                 Said::Gone(gone) => self.gone(gone).await?,
                 Said::Bookmark(version, _) => {
-                    self.bookmarks = true;
+                    self.past.bookmarks = true;
                     reply.set_silence_max(self.silence_max());
                     self.version = version.or(self.version.take());
                 }
@@ -166,24 +141,27 @@ impl Watch {
         Ok(())
     }
 
-    /// The list as events. None where the server has no such streams.
+    /// The list as events. None where it has to be read in pages.
     async fn streamed(&mut self) -> Option<Result<Reply, Failure>> {
-        if !self.streams {
+        if !self.past.streams() {
             return None;
         }
-        let mut reply = match self.get(&self.watched.streamed(self.watch_secs())).await {
-            Ok(reply) => reply,
-            Err(Failure::Refused(..)) => {
-                self.streams = false;
-                return None;
-            }
-            Err(failure) => return Some(Err(failure)),
+        let streamed = match self.get(&self.watched.streamed(self.watch_secs())).await {
+            Ok(mut reply) => self.initial_events(&mut reply).await.map(|whole| whole.then_some(reply)),
+            Err(failure) => Err(failure),
         };
-        match self.initial_events(&mut reply).await {
-            Ok(true) => Some(Ok(reply)),
+        match streamed {
+            Ok(Some(reply)) => {
+                self.past.streamed();
+                Some(Ok(reply))
+            }
             // A server that does not know the parameter sends events and never says where the list ends.
-            Ok(false) | Err(Failure::Silent(_)) => {
-                self.streams = false;
+            Ok(None) | Err(Failure::Silent(_)) => {
+                self.past.not_streamed(false);
+                None
+            }
+            Err(Failure::Refused(code, _)) => {
+                self.past.not_streamed(NO_SUCH_STREAMS.contains(&code));
                 None
             }
             Err(failure) => Some(Err(failure)),
@@ -195,11 +173,11 @@ impl Watch {
         let mut gathered = Gathered::default();
         while let Some(said) = self.next(reply).await? {
             match said {
+                Said::Seen(_) if gathered.objects.len() >= GATHERED_MAX => return Ok(false),
                 Said::Seen(carried) => self.gather(carried, &mut gathered).await,
                 // The list of a server that lags behind itself is mended by what happened since.
                 Said::Gone(gone) => gathered.drop(gone.key),
                 Said::Bookmark(version, true) => {
-                    self.bookmarks = true;
                     self.version = version;
                     self.listed(gathered).await;
                     return Ok(true);
@@ -216,13 +194,13 @@ impl Watch {
         let mut continued = None;
         loop {
             let body = self.get(&self.watched.page(continued.as_deref())).await?.whole(PAGE_OCTETS_MAX).await?;
-            let mut page = Page::read(&body)?;
+            let mut page = Page::read(&body, self.watched.kind)?;
             for item in page.items() {
                 self.gather(carried(self.watched.kind, item, self.needs), &mut gathered).await;
             }
             continued = page.continued().map(str::to_owned);
             if continued.is_none() {
-                self.version = page.version();
+                self.version = Some(page.version());
                 self.listed(gathered).await;
                 return Ok(());
             }
@@ -296,7 +274,7 @@ impl Watch {
     /// A connection that is dead without a sign is found by the bookmarks that do not come, or by an end
     /// that does not.
     fn silence_max(&self) -> time::Duration {
-        if self.bookmarks { self.pace.bookmarks_silence_max } else { self.pace.watch + self.pace.silence_max }
+        if self.past.bookmarks { self.pace.bookmarks_silence_max } else { self.pace.watch + self.pace.silence_max }
     }
 
     /// Watches do not all end in the same second.
@@ -305,9 +283,10 @@ impl Watch {
     }
 }
 
-/// So often a server may fail to go on from where we were.
-const REFUSALS_MAX: u32 = 3;
-/// 200 ms doubled so often is beyond any pause.
-const DOUBLINGS_MAX: u32 = 16;
+/// What servers say that have no streamed lists: they do not know the parameters, or not together.
+const NO_SUCH_STREAMS: [u16; 2] = [400, 422];
+/// A list without an end, of a server that streams what happens and calls it the list: a whole one of
+/// 10,000 Services, or of 150,000 endpoints in slices of one, is no longer.
+const GATHERED_MAX: usize = 500_000;
 /// Also where a server pays no heed to the limit: 10,000 Services with 150,000 endpoints have 130 MB.
 const PAGE_OCTETS_MAX: usize = 512 << 20;

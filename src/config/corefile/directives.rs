@@ -1,0 +1,229 @@
+//! The directives beside `kubernetes`: where is listened, what the admin addresses are, and how replies look.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::{
+    blocks::{Directive, Line},
+    checked::Checked,
+    plugins,
+    report::{Place, quoted},
+    values,
+};
+use crate::records::{name::Name, zone::Zone};
+
+/// CoreDNS's, on all addresses and on loopback.
+pub(super) const HEALTH: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 8080);
+pub(super) const READY: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 8181);
+pub(super) const PROMETHEUS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9153);
+
+/// Who may have which zones.
+pub(super) struct Transfer {
+    pub(super) to: Vec<IpNet>,
+    /// None: those of the block.
+    pub(super) zones: Option<Vec<Name>>,
+    pub(super) place: Place,
+}
+
+/// `bind ADDRESS|INTERFACE.. { except ADDRESS|INTERFACE.. }`: addresses with port 0.
+pub(super) fn bind(directive: &Directive, checked: &mut Checked<'_>) -> Option<Vec<SocketAddr>> {
+    const USAGE: &str = "bind ADDRESS|INTERFACE..";
+    let (mut hosts, mut except) = (hosts(&directive.line, USAGE, checked)?, Vec::new());
+    for option in &directive.options {
+        match &*option.name.text {
+            "except" => except = self::hosts(option, "except ADDRESS|INTERFACE..", checked)?,
+            other => {
+                let message = plugins::unknown_option("bind", other, ["except"].into_iter());
+                return checked.problem(option.name.place, message);
+            }
+        }
+    }
+    hosts.retain(|host| !except.contains(host));
+    let place = directive.line.name.place;
+    if hosts.is_empty() {
+        return checked.problem(place, "no address is left to listen on: take some out of `except`");
+    }
+    Some(hosts)
+}
+
+fn hosts(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<Vec<SocketAddr>> {
+    let (mut hosts, mut known) = (Vec::new(), true);
+    for word in checked.some(line, usage)? {
+        match (checked.around.addresses(&word.text), word.text.parse::<IpAddr>()) {
+            (Some(addresses), _) => hosts.extend(addresses),
+            (None, Ok(ip)) => hosts.push(SocketAddr::new(ip, 0)),
+            (None, Err(_)) => {
+                let message = format!("{} is neither an address nor an interface of this host", quoted(&word.text));
+                checked.problem::<()>(word.place, message);
+                known = false;
+            }
+        }
+    }
+    known.then_some(hosts)
+}
+
+/// `health [ADDRESS] { lameduck DURATION }`
+pub(super) fn health(directive: &Directive, checked: &mut Checked<'_>) -> Option<SocketAddr> {
+    for option in &directive.options {
+        let message = match &*option.name.text {
+            "lameduck" => plugins::option_not_yet("health", "lameduck"),
+            other => plugins::unknown_option("health", other, ["lameduck"].into_iter()),
+        };
+        checked.problem::<()>(option.name.place, message);
+    }
+    listen(&directive.line, "health [ADDRESS:PORT]", HEALTH, checked)
+}
+
+/// `ready [ADDRESS] { monitor until-ready|continuously }`
+pub(super) fn ready(directive: &Directive, checked: &mut Checked<'_>) -> Option<SocketAddr> {
+    const USAGE: &str = "monitor until-ready|continuously";
+    for option in &directive.options {
+        if option.name.text != "monitor" {
+            let message = plugins::unknown_option("ready", &option.name.text, ["monitor"].into_iter());
+            checked.problem::<()>(option.name.place, message);
+        } else if let Some(word) = checked.one(option, USAGE) {
+            match &*word.text {
+                // That is how it is.
+                "until-ready" => {}
+                "continuously" => {
+                    checked.problem::<()>(word.place, plugins::option_not_yet("ready", "monitor continuously"));
+                }
+                other => {
+                    checked.problem::<()>(word.place, format!("{} is no mode: write `{USAGE}`", quoted(other)));
+                }
+            }
+        }
+    }
+    listen(&directive.line, "ready [ADDRESS:PORT]", READY, checked)
+}
+
+/// `prometheus [ADDRESS] { runtime_metrics, tls FILE }`
+pub(super) fn prometheus(directive: &Directive, checked: &mut Checked<'_>) -> Option<SocketAddr> {
+    for option in &directive.options {
+        match &*option.name.text {
+            "runtime_metrics" if checked.none(option).is_some() => {
+                let note = plugins::without_effect("prometheus", "runtime_metrics").unwrap_or_default();
+                checked.report.note(option.name.place, note);
+            }
+            "runtime_metrics" => {}
+            "tls" => {
+                checked.problem::<()>(option.name.place, plugins::option_not_yet("prometheus", "tls"));
+            }
+            other => {
+                let message = plugins::unknown_option("prometheus", other, ["runtime_metrics", "tls"].into_iter());
+                checked.problem::<()>(option.name.place, message);
+            }
+        }
+    }
+    listen(&directive.line, "prometheus [ADDRESS:PORT]", PROMETHEUS, checked)
+}
+
+fn listen(line: &Line, usage: &str, default: SocketAddr, checked: &mut Checked<'_>) -> Option<SocketAddr> {
+    if line.arguments.is_empty() {
+        return Some(default);
+    }
+    let word = checked.one(line, usage)?;
+    checked.report.checked(word.place, values::http_address(&word.text))
+}
+
+/// `errors [stdout] { stacktrace, consolidate DURATION REGEX [LEVEL] [show_first] }`
+pub(super) fn errors(directive: &Directive, checked: &mut Checked<'_>) -> Option<()> {
+    const OPTIONS: [&str; 2] = ["consolidate", "stacktrace"];
+    let Line { name, arguments } = &directive.line;
+    checked.report.note(name.place, plugins::without_effect("errors", "")?);
+    for option in &directive.options {
+        match &*option.name.text {
+            "stacktrace" => checked.report.note(option.name.place, plugins::without_effect("errors", "stacktrace")?),
+            "consolidate" => {
+                checked.problem::<()>(option.name.place, plugins::option_not_yet("errors", "consolidate"));
+            }
+            other => {
+                let message = plugins::unknown_option("errors", other, OPTIONS.into_iter());
+                checked.problem::<()>(option.name.place, message);
+            }
+        }
+    }
+    if arguments.is_empty() {
+        return Some(());
+    }
+    let word = checked.one(&directive.line, "errors [stdout]")?;
+    if word.text != "stdout" {
+        return checked.problem(word.place, format!("{} is no place for errors: write `errors`", quoted(&word.text)));
+    }
+    Some(())
+}
+
+/// `loadbalance [round_robin]`
+pub(super) fn loadbalance(directive: &Directive, checked: &mut Checked<'_>) -> Option<()> {
+    const USAGE: &str = "loadbalance [round_robin]";
+    let mut weighted = false;
+    if let Some(word) = directive.line.arguments.first() {
+        match &*word.text {
+            "round_robin" => drop(checked.one(&directive.line, USAGE)?),
+            "weighted" => {
+                weighted = true;
+                checked.problem::<()>(word.place, plugins::option_not_yet("loadbalance", "weighted"));
+            }
+            other => {
+                let message = format!("{} is no policy: write `{USAGE}`", quoted(other));
+                checked.problem::<()>(word.place, message);
+            }
+        }
+    }
+    for option in &directive.options {
+        let message = match &*option.name.text {
+            "prefer" => plugins::option_not_yet("loadbalance", "prefer"),
+            // It is one of `weighted`, which has been refused.
+            "reload" if weighted => continue,
+            other => plugins::unknown_option("loadbalance", other, ["prefer"].into_iter()),
+        };
+        checked.problem::<()>(option.name.place, message);
+    }
+    Some(())
+}
+
+/// `transfer [ZONES..] { to *|ADDRESS.. }`
+pub(super) fn transfer(directive: &Directive, checked: &mut Checked<'_>) -> Option<Transfer> {
+    let Line { name, arguments } = &directive.line;
+    let (mut to, mut refused) = (Vec::new(), false);
+    for option in &directive.options {
+        match &*option.name.text {
+            "to" => {
+                for word in checked.some(option, "to *|ADDRESS..")? {
+                    match &*word.text {
+                        "*" => to.extend([IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())]),
+                        peer => match checked.report.checked(word.place, values::peer(peer)) {
+                            Some(ip) => to.push(ip.into()),
+                            None => refused = true,
+                        },
+                    }
+                }
+            }
+            "source" => {
+                checked.problem::<()>(option.name.place, plugins::option_not_yet("transfer", "source"));
+            }
+            other => {
+                let message = plugins::unknown_option("transfer", other, ["source", "to"].into_iter());
+                checked.problem::<()>(option.name.place, message);
+            }
+        }
+    }
+    if to.is_empty() && !refused {
+        return checked.problem(name.place, "nobody may transfer: write `to *` or `to ADDRESS..` into its braces");
+    }
+    let zones = (!arguments.is_empty()).then(|| checked.names(arguments));
+    Some(Transfer { to, zones, place: name.place })
+}
+
+/// `autopath [ZONES..] @kubernetes`: the zones of the cluster that it is for, none for all.
+pub(super) fn autopath(directive: &Directive, checked: &mut Checked<'_>) -> Option<Vec<Zone>> {
+    const USAGE: &str = "autopath [ZONES..] @kubernetes";
+    checked.no_options("autopath", &directive.options);
+    let (from, zones) = checked.some(&directive.line, USAGE)?.split_last()?;
+    if from.text != "@kubernetes" {
+        let message = format!("clusterdns has no search list of {}: write `{USAGE}`", quoted(&from.text));
+        return checked.problem(from.place, message);
+    }
+    Some(checked.zones(zones))
+}

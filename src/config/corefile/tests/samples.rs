@@ -1,0 +1,97 @@
+//! The Corefiles of distributions (`tests/corefiles/`), and what of them is not understood yet.
+
+use std::{collections::BTreeSet, env, fs};
+
+use super::*;
+use crate::{
+    config::corefile::{
+        File,
+        blocks::{Block, Directive, Line},
+        stream::Stream,
+    },
+    records::view::Pods,
+};
+
+/// All that may be refused today. When one of these is built, it is taken out here and in the files.
+const NOT_YET: [&str; 7] = ["cache", "forward", "hosts", "lameduck", "log", "loop", "reload"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corefiles")
+}
+
+fn names() -> Vec<String> {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = files.filter_map(|file| file.strip_suffix(".Corefile").map(str::to_owned)).collect();
+    names.sort();
+    names
+}
+
+/// What stands beside the Corefile of k3s.
+fn world() -> World {
+    World::files(&[
+        ("/etc/coredns/custom/log.override", "log\n"),
+        ("/etc/coredns/custom/corp.server", "corp.example:53 {\n    errors\n    forward . 10.0.0.53\n}\n"),
+    ])
+}
+
+fn read(text: &str) -> Corefile {
+    Corefile::read(text, "/etc/coredns/Corefile", &world())
+}
+
+#[test]
+fn what_is_not_understood_is_what_the_files_say() {
+    assert_eq!(names(), ["addon", "eks", "k3s", "kind", "kubeadm", "minikube"]);
+    for name in names() {
+        let text = fs::read_to_string(folder().join(format!("{name}.Corefile"))).unwrap();
+        let refused: String = match read(&text).config {
+            Ok(_) => String::new(),
+            Err(errors) => first_lines(&errors).iter().map(|line| format!("{line}\n")).collect(),
+        };
+        let path = folder().join(format!("{name}.refused"));
+        if env::var_os("REWRITE_REFUSED").is_some() {
+            fs::write(&path, &refused).unwrap();
+        }
+        assert_eq!(refused, fs::read_to_string(&path).unwrap_or_default(), "{name}");
+        let is_known = |line: &str| NOT_YET.iter().any(|word| line.contains(&format!("does not have `{word}`")));
+        assert!(refused.lines().all(is_known), "{name}: {refused}");
+    }
+}
+
+#[test]
+fn the_rest_is_understood() {
+    for name in names() {
+        let text = fs::read_to_string(folder().join(format!("{name}.Corefile"))).unwrap();
+        let read = read(&without_refused(&text));
+        let config = read.config.unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
+        let (server, view) = (&config.servers[0], config.servers[0].kubernetes.as_ref().unwrap());
+        let zones: Vec<_> = view.zones.iter().map(|zone| zone.apex.to_string()).collect();
+        let ttl_secs = if ["eks", "k3s"].contains(&&*name) { 5 } else { 30 };
+        assert_eq!(zones, ["cluster.local.", "in-addr.arpa.", "ip6.arpa."], "{name}");
+        assert_eq!((view.ttl_secs, view.pods, view.fallthrough.len()), (ttl_secs, Pods::Insecure, 2), "{name}");
+        assert_eq!((server.listen[0].to_string(), server.rotate), ("[::]:53".into(), true), "{name}");
+        let admin: BTreeSet<_> = config.admin_listen.iter().map(ToString::to_string).collect();
+        assert_eq!(admin, ["[::]:8080", "[::]:8181", "[::]:9153"].map(String::from).into(), "{name}");
+        assert!(config.kubernetes.enabled && !config.admin_explain, "{name}");
+    }
+}
+
+/// A Corefile without the directives and options that are refused, imports done.
+fn without_refused(text: &str) -> String {
+    let file = File { path: "/etc/coredns/Corefile".into(), name: String::new(), text: text.into() };
+    let blocks = Stream::new(file, &world()).blocks();
+    let words = |line: &Line| {
+        let words = [&line.name].into_iter().chain(&line.arguments);
+        words.map(|word| word.text.clone()).collect::<Vec<_>>().join(" ")
+    };
+    let kept = |line: &Line| !NOT_YET.contains(&&*line.name.text);
+    let directive = |directive: &Directive| {
+        let options: String =
+            directive.options.iter().filter(|line| kept(line)).map(|line| words(line) + "\n").collect();
+        format!("{} {{\n{options}}}\n", words(&directive.line))
+    };
+    let block = |block: &Block| {
+        let directives: String = block.directives.iter().filter(|one| kept(&one.line)).map(directive).collect();
+        format!("{} {{\n{directives}}}\n", block.keys[0].text)
+    };
+    blocks.iter().map(block).collect()
+}
