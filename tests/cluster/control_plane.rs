@@ -64,6 +64,7 @@ impl ControlPlane {
     }
 
     /// The same with etcd's data in a folder that stays: what another control plane has left there exists.
+    #[allow(dead_code, reason = "benches/cluster uses it")]
     pub(crate) fn start_on(data: &Path) -> Self {
         Self::start_in(tempfile::tempdir().expect("a folder"), data)
     }

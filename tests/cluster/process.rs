@@ -45,6 +45,7 @@ impl Process {
     }
 
     /// Its number.
+    #[allow(dead_code, reason = "benches/cluster uses it")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
