@@ -221,7 +221,7 @@ impl<'a> Ask<'a> {
         });
         if out.sink.mark().answers > before || full {
             Found::Records
-        } else if self.known().services && self.known().endpoints {
+        } else if self.known().services && self.known().endpoints && (!filtered || self.known().namespaces) {
             Found::Miss
         } else {
             Found::Unknown

@@ -63,10 +63,6 @@ pub fn answer(packet: &[u8], tree: &Tree, view: &View, buffer: &mut [u8]) -> Opt
 
     buffer.get_mut(..end)?.copy_from_slice(&packet[..end]);
     let found = ip.is_ipv4() == (qtype == code::A);
-    // A client with EDNS is told more.
-    if edns.is_some() && (!found || view.is_stale()) {
-        return None;
-    }
     let zone_start = end - 4 - tree.0.len() + SVC.len();
     let mut reply = Reply { buffer, length: end };
     match ip {
@@ -75,6 +71,10 @@ pub fn answer(packet: &[u8], tree: &Tree, view: &View, buffer: &mut [u8]) -> Opt
         IpAddr::V6(ip) => reply.put(&whole_aaaa(ip, view.options.ttl_secs))?,
     }
     if let Some(Edns { size_octets, dnssec_ok }) = edns {
+        // A client with EDNS is told more.
+        if !found || view.is_stale() {
+            return None;
+        }
         reply.put(&whole_opt(size_octets, dnssec_ok, code::NOERROR))?;
     }
     reply.set_header(u16::from(found), u16::from(!found), u16::from(edns.is_some()));

@@ -100,6 +100,14 @@ impl Why {
         }
     }
 
+    /// The same of a saved state: what it lacks the cluster may have by now.
+    pub fn in_saved_state(self) -> Self {
+        match self {
+            Self::Shape | Self::PodsDisabled | Self::Nowhere => self,
+            _ => Self::StaleMiss,
+        }
+    }
+
     /// Why `name` of `zone` was found to have no record of this type.
     pub fn of(view: &View, zone: &Zone, qtype: u16, name: &QueryName, found: Found) -> Self {
         match found {

@@ -46,10 +46,17 @@ pub struct News {
 
 /// A change of one Service, to be timed when it is served.
 struct Timed {
-    namespace: Box<str>,
-    service: Box<str>,
+    of: Of,
     received: Instant,
     triggered_unix_secs: Option<f64>,
+}
+
+/// Which Service changed.
+enum Of {
+    /// This one, by namespace and name.
+    Named(Box<str>, Box<str>),
+    /// One of this kind: it may be gone when it is timed.
+    Kind(ServiceKind),
 }
 
 impl Feed {
@@ -68,14 +75,23 @@ impl Feed {
 
     /// Takes many steps at once, and notes how long each took to be served.
     pub fn apply_all(&self, news: Vec<News>) {
-        let timed: Vec<Timed> = news.iter().filter_map(Timed::of).collect();
+        let has_picture = news.iter().any(|news| matches!(news.change, Change::Reset(_)));
         let mut store = self.store();
+        let timed: Vec<Timed> = news.iter().filter_map(|news| Timed::of(news, &store)).collect();
         store.apply_all(news.into_iter().map(|news| news.change), unix_secs());
         for timed in &timed {
             timed.observe(&store, &self.metrics.source);
         }
         drop(store);
-        self.tell();
+        // Only a whole picture makes anything known.
+        if has_picture {
+            self.tell();
+        }
+    }
+
+    /// Publishes everything that is known once more.
+    pub(super) fn publish_all(&self) {
+        self.store().publish_all(unix_secs());
     }
 
     /// Says what is known completely, where something else than a picture tells.
@@ -137,26 +153,35 @@ impl Feed {
 }
 
 impl Timed {
-    fn of(news: &News) -> Option<Self> {
-        let (namespace, service) = match &news.change {
-            Change::Apply(Object::Service(service)) => (&service.namespace, &service.name),
-            Change::Apply(Object::Endpoints(endpoints)) => (&endpoints.namespace, endpoints.service.as_ref()?),
+    fn of(news: &News, store: &Store) -> Option<Self> {
+        let named = |namespace: &str, service: &str| Of::Named(namespace.into(), service.into());
+        let of = match &news.change {
+            Change::Apply(Object::Service(service)) => named(&service.namespace, &service.name),
+            Change::Apply(Object::Endpoints(endpoints)) => named(&endpoints.namespace, endpoints.service.as_ref()?),
+            Change::Delete(key) => Of::Kind(kind(store.spec_behind(key)?)),
             _ => return None,
         };
         let News { received, triggered_unix_secs, .. } = *news;
-        Some(Self { namespace: namespace.clone(), service: service.clone(), received, triggered_unix_secs })
+        Some(Self { of, received, triggered_unix_secs })
     }
 
     fn observe(&self, store: &Store, source: &Source) {
-        let kind = match store.service_spec(&self.namespace, &self.service) {
-            Some(ServiceSpec::Cluster { .. }) => ServiceKind::ClusterIp,
-            Some(ServiceSpec::Headless) => ServiceKind::Headless,
-            Some(ServiceSpec::External { .. }) => ServiceKind::ExternalName,
-            None => return,
+        let kind = match &self.of {
+            Of::Named(namespace, service) => store.service_spec(namespace, service).map(kind),
+            Of::Kind(kind) => Some(*kind),
         };
+        let Some(kind) = kind else { return };
         source.published(kind, self.received.elapsed());
         if let Some(triggered_unix_secs) = self.triggered_unix_secs {
             source.programmed(kind, triggered_unix_secs);
         }
+    }
+}
+
+fn kind(spec: &ServiceSpec) -> ServiceKind {
+    match spec {
+        ServiceSpec::Cluster { .. } => ServiceKind::ClusterIp,
+        ServiceSpec::Headless => ServiceKind::Headless,
+        ServiceSpec::External { .. } => ServiceKind::ExternalName,
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     records::store::{Pages, Store},
 };
 
-/// Keeps a file up to date until it is dropped.
+/// Keeps a file up to date until it is dropped, which saves what is not saved yet.
 pub struct Keeper {
     wishes: Arc<Wishes>,
     thread: Option<JoinHandle<()>>,
@@ -78,11 +78,6 @@ impl Keeper {
     /// Where to say that something changed.
     pub fn changes(&self) -> Changes {
         Changes(self.wishes.clone())
-    }
-
-    /// Saves what is not saved yet, and ends.
-    pub fn finish(self) {
-        drop(self);
     }
 }
 
@@ -169,7 +164,13 @@ fn due(wished: Wished, last: Option<Instant>, interval: Duration, now: Instant) 
 fn run(wishes: &Wishes, mut target: Target, interval: Duration) {
     let mut last = None;
     while wishes.next(last, interval).is_some() {
-        if !target.save() {
+        let saved = target.save();
+        match (target.news(&saved), &saved) {
+            (Some(news), Ok(_)) => tracing::info!("{news}"),
+            (Some(news), Err(_)) => tracing::warn!("{news}"),
+            (None, _) => {}
+        }
+        if saved.is_err() {
             wishes.try_again();
         }
         last = Some(Instant::now());
@@ -177,31 +178,31 @@ fn run(wishes: &Wishes, mut target: Target, interval: Duration) {
 }
 
 impl Target {
-    /// Says whether that worked.
-    fn save(&mut self) -> bool {
+    fn save(&self) -> io::Result<u64> {
         let pages = Pages::new(self.store.clone(), None);
         let saved_unix_secs = unix_secs();
         let header = Header { fingerprint: self.fingerprint.clone(), saved_unix_secs, known: pages.known() };
         let saved = state::save(&self.path, &header, pages.flatten());
-        match &saved {
-            Ok(octets) => {
-                self.events.state_saved_timestamp_seconds.set(saved_unix_secs.into());
-                self.events.state_saves_ok.inc();
-                tracing::debug!("{octets} octets of state are saved to {}", self.path.display());
-                if self.failing {
-                    tracing::info!("the state is saved to {} again", self.path.display());
-                }
-            }
+        if saved.is_ok() {
+            self.events.state_saved_timestamp_seconds.set(saved_unix_secs.into());
+            self.events.state_saves_ok.inc();
+        } else {
+            self.events.state_saves_failed.inc();
+        }
+        saved
+    }
+
+    /// What somebody should hear of an attempt: that it failed, once until one succeeds again.
+    fn news(&mut self, saved: &io::Result<u64>) -> Option<String> {
+        let was_failing = std::mem::replace(&mut self.failing, saved.is_err());
+        let path = self.path.display();
+        match saved {
+            Ok(_) => was_failing.then(|| format!("the state is saved to {path} again")),
+            Err(_) if was_failing => None,
             Err(error) => {
-                self.events.state_saves_failed.inc();
-                if !self.failing {
-                    let path = self.path.display();
-                    tracing::warn!("the state cannot be saved to {path}: {error}{}; it is tried again", advice(error));
-                }
+                Some(format!("the state cannot be saved to {path}: {error}{}; it is tried again", advice(error)))
             }
         }
-        self.failing = saved.is_err();
-        !self.failing
     }
 }
 

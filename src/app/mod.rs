@@ -12,7 +12,6 @@ mod events;
 mod feed;
 pub mod keeper;
 pub mod live;
-mod progress;
 mod signals;
 pub mod source;
 
@@ -33,6 +32,7 @@ use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
     task::JoinSet,
+    time,
 };
 
 use crate::{
@@ -267,6 +267,11 @@ impl Server {
     /// The system does not let it.
     pub fn signals(&self) -> Result<Signals, StartError> {
         Ok(Signals::new(&self.runtime)?)
+    }
+
+    /// Whether a signal has come, or comes within this time.
+    pub fn is_told_to_end(&self, signals: &mut Signals, within: Duration) -> bool {
+        self.runtime.block_on(async { time::timeout(within, signals.received()).await }).is_ok()
     }
 
     /// Waits for a signal. Then shuts down.

@@ -1,12 +1,18 @@
 //! `clusterdns serve`: the main job.
 
-use std::{error::Error, io::IsTerminal, net::SocketAddr, process::ExitCode, time::Instant};
+use std::{
+    error::Error,
+    io::IsTerminal,
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::{Failure, Inputs, dig_server, options, origin, sources};
 use crate::{
-    app::{Server, live::Live, source::Snapshots},
+    app::{Server, Signals, live::Live, source::Snapshots},
     config::Config,
     sockets::seldom::Seldom,
 };
@@ -46,9 +52,11 @@ impl Serve {
         } else {
             Followed::Files(Snapshots::start(sources, options(&config), server.feed()).map_err(failure)?)
         };
-        followed.wait(&config);
-        // From here on there are answers that a signal must not interrupt.
-        let signals = server.signals().map_err(failure)?;
+        // The kernel keeps signals from the first process of a container that does not ask for them.
+        let mut signals = server.signals().map_err(failure)?;
+        if !followed.wait(&config, &server, &mut signals) {
+            return Ok(ExitCode::SUCCESS);
+        }
         server.start().map_err(failure)?;
         announce(&config, &server, &followed);
         server.run_until(signals);
@@ -63,17 +71,25 @@ enum Followed {
 }
 
 impl Followed {
-    /// Questions that come meanwhile wait in the sockets: most clusters are read in a second.
-    fn wait(&self, config: &Config) {
-        let Self::Api(live) = self else { return };
+    /// Questions that come meanwhile wait in the sockets: most clusters are read in a second. Says whether
+    /// nobody told us to end.
+    fn wait(&self, config: &Config, server: &Server, signals: &mut Signals) -> bool {
+        let Self::Api(live) = self else { return true };
         let patience = config.kubernetes.startup_timeout;
         tracing::info!("reading the cluster from {}", live.server);
-        if !live.is_stale() && !live.wait_for_picture(patience) && !patience.is_zero() {
+        let start = Instant::now();
+        while !live.is_stale() && start.elapsed() < patience && !live.wait_for_picture(LOOK) {
+            if server.is_told_to_end(signals, Duration::ZERO) {
+                return false;
+            }
+        }
+        if !live.is_stale() && !patience.is_zero() && !live.wait_for_picture(Duration::ZERO) {
             tracing::warn!(
                 "no complete picture of the cluster after {} s: until there is one, names that are not known are answered with SERVFAIL",
                 patience.as_secs()
             );
         }
+        true
     }
 
     /// From where, and how much.
@@ -85,6 +101,9 @@ impl Followed {
         }
     }
 }
+
+/// Between two looks for a signal during the start.
+const LOOK: Duration = Duration::from_millis(50);
 
 fn failure(error: impl Error) -> Failure {
     Failure(error.to_string())

@@ -207,7 +207,7 @@ impl Checked {
             ttl_secs: self.within(kubernetes.ttl_secs, DEFAULT_TTL_SECS, 0..=3600),
             pods: kubernetes.pods,
             endpoint_pod_names: kubernetes.endpoint_pod_names,
-            namespaces: kubernetes.namespaces.into_iter().map(Spanned::into_inner).collect(),
+            namespaces: self.each(kubernetes.namespaces, namespace),
             namespace_labels: self.selector(kubernetes.namespace_labels),
             labels: self.selector(kubernetes.labels),
             no_endpoints: kubernetes.noendpoints,

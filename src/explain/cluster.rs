@@ -97,6 +97,15 @@ impl Explainer {
         Cluster { zones, namespaces: namespaces.into_iter().collect(), services, endpoints }
     }
 
+    /// Whether some objects of a kind are known and others are not yet: who takes those for all of them
+    /// would be wrong.
+    pub fn is_known_in_part(&self) -> bool {
+        self.views().any(|view| {
+            let known = view.known();
+            !known.services || !known.namespaces || (!known.endpoints && !view.endpoints.is_empty())
+        })
+    }
+
     /// The objects themselves, of one namespace or of all.
     pub fn objects(&self, namespace: Option<&str>) -> Pages {
         Pages::new(self.store.clone(), namespace)

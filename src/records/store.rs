@@ -22,7 +22,7 @@ use super::{
     service::{self, Declared, KeyOctets, ServiceKey, wire_label},
     view::{PodAddress, View, mapped},
 };
-use crate::objects::{self, Change, Key, Kind, Known, Object, Picture, ServiceSpec};
+use crate::objects::{self, Change, Key, Kind, Known, Object, Picture, Scope, ServiceSpec};
 
 /// Every object as we know it.
 #[derive(Default)]
@@ -74,6 +74,16 @@ impl Store {
         self.vouch(self.known);
     }
 
+    /// Publishes everything that is known, whether or not it changed: what a defect has left undone is
+    /// done after that.
+    pub fn publish_all(&mut self, now_unix_secs: u32) {
+        for name in self.namespaces.keys() {
+            self.publish_namespace(name);
+        }
+        self.touched = self.services.values().map(|joined| joined.key.clone()).collect();
+        self.publish_touched(now_unix_secs);
+    }
+
     /// Says whether what is known is a state that was saved before.
     pub fn set_stale(&self, stale: bool) {
         self.views.iter().for_each(|view| view.set_stale(stale));
@@ -104,6 +114,17 @@ impl Store {
         Some(&self.services.get(&*key)?.service.as_ref()?.object.spec)
     }
 
+    /// What the name of the Service leads to that an object is, or lists endpoints of.
+    pub fn spec_behind(&self, key: &Key) -> Option<&ServiceSpec> {
+        match key.kind {
+            Kind::Service => self.service_spec(&key.namespace, &key.name),
+            _ => {
+                let owner = self.listed.get(key)?;
+                Some(&self.services.get(&owner.wire)?.service.as_ref()?.object.spec)
+            }
+        }
+    }
+
     /// Whether there is such a namespace, whether or not a view shows it.
     pub fn has_namespace(&self, name: &str) -> bool {
         self.namespaces.contains_key(name)
@@ -131,7 +152,7 @@ impl Store {
             self.put(object, now_unix_secs);
         }
         let gone = |key: &Key| picture.scope.holds(key) && !kept.contains(key);
-        for key in self.keys().filter(gone).collect::<Vec<_>>() {
+        for key in self.keys(&picture.scope).filter(gone).collect::<Vec<_>>() {
             self.delete(&key, now_unix_secs);
         }
         self.known = picture.known;
@@ -141,18 +162,24 @@ impl Store {
         }
     }
 
-    fn keys(&self) -> impl Iterator<Item = Key> {
-        let namespaces = self.namespaces.keys().map(|name| Key {
+    /// Every key of the kinds that the scope speaks about, and perhaps more of them.
+    fn keys(&self, scope: &Scope) -> impl Iterator<Item = Key> {
+        let has = |kind: Kind| match scope {
+            Scope::Everything => true,
+            Scope::Kind { kind: of, .. } => *of == kind,
+        };
+        let namespaces = self.namespaces.keys().filter(move |_| has(Kind::Namespace)).map(|name| Key {
             kind: Kind::Namespace,
             namespace: Box::default(),
             name: name.clone(),
         });
-        let services = self.services().map(|service| Key {
+        let services = self.services().filter(move |_| has(Kind::Service)).map(|service| Key {
             kind: Kind::Service,
             namespace: service.namespace.clone(),
             name: service.name.clone(),
         });
-        namespaces.chain(services).chain(self.listed.keys().cloned()).chain(self.pods.keys().cloned())
+        let others = self.listed.keys().chain(self.pods.keys()).filter(move |key| has(key.kind)).cloned();
+        namespaces.chain(services).chain(others)
     }
 
     fn put(&mut self, object: Object, now_unix_secs: u32) {
@@ -249,7 +276,8 @@ impl Store {
     }
 
     fn publish_touched(&mut self, now_unix_secs: u32) {
-        for key in self.touched.drain(..) {
+        // One by one: where publishing one panics, the others are still to be published.
+        while let Some(key) = self.touched.pop() {
             let Some(joined) = self.services.get_mut(&key.wire) else { continue };
             joined.publish(&self.views, now_unix_secs);
             if joined.is_empty() {

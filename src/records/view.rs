@@ -163,6 +163,12 @@ impl View {
         self.complete().known()
     }
 
+    /// Whether the tables hold all that the options ask for.
+    pub fn is_complete(&self) -> bool {
+        let Known { services, endpoints, namespaces, pods } = self.known();
+        services && endpoints && namespaces && (pods || self.options.pods != Pods::Verified)
+    }
+
     /// Says that the tables are complete about these kinds. Called when they are.
     pub fn set_known(&self, known: Known) {
         // Who looks at no endpoint knows all that there is to know of them.

@@ -276,7 +276,13 @@ fn may_transfer(server: &Server, question: &Question<'_>, asked: &Asked, name: &
         return Some(Err(code::SERVFAIL));
     }
     let allowed = transfer.allows(asked.client.ip()) && name.labels() == zone.labels;
-    Some(allowed.then_some(()).ok_or(code::REFUSED))
+    // A secondary would say of what is not known yet that it does not exist.
+    let complete = server.view.as_ref().is_some_and(|view| view.is_complete());
+    Some(match (allowed, complete) {
+        (false, _) => Err(code::REFUSED),
+        (true, false) => Err(code::SERVFAIL),
+        (true, true) => Ok(()),
+    })
 }
 
 impl Ending {
@@ -301,7 +307,7 @@ impl Ending {
         }
         let why = match found {
             _ if !tells => None,
-            Found::Miss if view.is_stale() => Some(Why::StaleMiss),
+            Found::Miss if view.is_stale() => Some(why().in_saved_state()),
             Found::Records | Found::Chase => view.is_stale().then_some(Why::Stale),
             _ => Some(why()),
         };

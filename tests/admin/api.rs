@@ -103,6 +103,7 @@ async fn the_objects_are_given_as_a_list() {
 #[tokio::test]
 async fn a_large_cluster_comes_in_parts_and_a_client_may_leave() {
     let (running, store) = start();
+    let shop = support::cluster::namespace("shop");
     let service = |at: usize| {
         let target = "x".repeat(250);
         let json = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": format!("s{at}"), "namespace": "shop"},
@@ -112,7 +113,8 @@ async fn a_large_cluster_comes_in_parts_and_a_client_may_leave() {
             other => panic!("{other:?}"),
         }
     };
-    let picture = Picture { objects: (0..10_000).map(service).collect(), known: Known::ALL, ..Picture::default() };
+    let picture =
+        Picture { objects: (0..10_000).map(service).chain([shop]).collect(), known: Known::ALL, ..Picture::default() };
     store.lock().unwrap().apply(Change::Reset(picture), support::NOW);
     for _ in 0..3 {
         let mut leaving = TcpStream::connect(running.addresses[0]).await.unwrap();
@@ -146,7 +148,7 @@ async fn what_there_is_no_snapshot_of_is_told() {
     let picture = Picture { known: Known { services: false, ..Known::ALL }, ..Picture::default() };
     store.lock().unwrap().apply(Change::Reset(picture), support::NOW);
     let refused = running.get("/api/snapshot").await;
-    assert_eq!((refused.status, &*error(&refused)), (503, "the cluster is not known yet: see /ready"));
+    assert_eq!((refused.status, &*error(&refused)), (503, "the cluster is not known completely yet: see /ready"));
 }
 
 // ----------- What is refused -----------------------------------------------

@@ -94,3 +94,16 @@ fn a_look_up_goes_by_what_was_known_when_it_began() {
     assert_eq!(find(&begun), Found::Unknown);
     assert_eq!(find(&Ask::new(&server.view, zone, code::A, 0)), Found::Miss);
 }
+
+/// Whose namespace is not known may be shown.
+#[test]
+fn an_address_in_a_namespace_that_is_not_known_may_have_a_name() {
+    let of = |namespaces| {
+        let known = Known { namespaces, ..Known::ALL };
+        let cluster = shop().service("other/web", &["10.96.0.2"], &[]).known(known);
+        cluster.with(|options| options.namespaces = vec!["shop".into()]).start()
+    };
+    for (known, rcode) in [(false, "SERVFAIL AA RD"), (true, "NXDOMAIN AA RD")] {
+        assert_eq!(self::rcode(&of(known).ask("2.0.96.10.in-addr.arpa", "PTR")), rcode);
+    }
+}

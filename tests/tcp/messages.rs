@@ -1,6 +1,7 @@
 //! Messages: many at once, overtaking, malformed, and some that break the answering.
 
 use clusterdns::{
+    objects::Known,
     respond::general::Handler,
     sockets::{events::Closed, tcp::TcpLimits},
 };
@@ -71,6 +72,19 @@ async fn a_transfer_is_whole_and_does_not_hold_up_what_comes_behind_it() {
     // A and SRV at each service, and SRV at its port.
     assert!(messages > 10 && records.len() > 3 * 1_001, "{messages} messages, {} records", records.len());
     assert_eq!(id_and_rcode(&client.ask(query(3, WEB, A)).await), (3, 0), "and nothing came behind it");
+}
+
+/// A secondary would say of what is missing that it does not exist.
+#[tokio::test]
+async fn a_zone_that_is_known_in_part_is_not_transferred() {
+    let responder = responder(&[service("web", "10.96.0.10")]);
+    let room = Room::open(Handler::new(responder.clone(), 0), TcpLimits::default());
+    let view = responder.plan().servers[0].view.as_ref().expect("a view");
+    for (known, rcode) in [(Known { endpoints: false, ..Known::ALL }, 2), (Known::ALL, 0)] {
+        view.set_known(known);
+        let reply = room.connect().await.ask(query(1, "cluster.local", AXFR)).await;
+        assert_eq!(id_and_rcode(&reply), (1, rcode), "{known:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
     env,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kube::{
@@ -16,7 +16,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::{runtime::Handle, sync::Mutex, task, time};
 
 /// Where the credentials are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,10 @@ pub enum AccessError {
         why: String,
     },
     /// The files that a Pod is given.
-    #[error("the service account of this pod cannot be used: {0}; set automountServiceAccountToken: true")]
+    #[error(
+        "the service account of this pod cannot be used: {0}; set automountServiceAccountToken: true, or mount \
+         token, ca.crt and namespace at {FOLDER}"
+    )]
     ServiceAccount(String),
 }
 
@@ -51,7 +54,14 @@ struct Shared {
     access: Access,
     server: String,
     host: String,
-    current: Mutex<(u64, Client)>,
+    current: Mutex<Current>,
+}
+
+/// The client of now.
+struct Current {
+    number: u64,
+    client: Client,
+    made: Instant,
 }
 
 impl Access {
@@ -66,7 +76,8 @@ impl Access {
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let host = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
         let client = self.client(config)?;
-        Ok(Connection(Arc::new(Shared { access: self, server, host, current: Mutex::new((0, client)) })))
+        let current = Mutex::new(Current { number: 0, client, made: Instant::now() });
+        Ok(Connection(Arc::new(Shared { access: self, server, host, current })))
     }
 
     async fn config(&self) -> Result<Config, AccessError> {
@@ -76,6 +87,8 @@ impl Access {
             self.config_of_kubeconfig().await.map_err(|why| AccessError::Kubeconfig { origin: self.origin(), why })?
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
+        // What the server refuses is heard at once, and tried again by whoever knows what for.
+        config.default_retry = false;
         Ok(config)
     }
 
@@ -97,15 +110,23 @@ impl Access {
     }
 
     fn client(&self, config: Config) -> Result<Client, AccessError> {
-        Client::try_from(config).map_err(|why| match self.is_in_pod() {
-            true => AccessError::ServiceAccount(told(&why)),
-            false => AccessError::Kubeconfig { origin: self.origin(), why: told(&why) },
-        })
+        Client::try_from(config).map_err(|why| self.bad(&told(&why)))
     }
 
+    fn bad(&self, why: &str) -> AccessError {
+        match self.is_in_pod() {
+            true => AccessError::ServiceAccount(why.into()),
+            false => AccessError::Kubeconfig { origin: self.origin(), why: why.into() },
+        }
+    }
+
+    /// Nobody chose, and this is a Pod. Where it was given no token, it may have been given a kubeconfig.
     fn is_in_pod(&self) -> bool {
-        let nobody_chose = self.kubeconfig.is_none() && self.context.is_none();
-        nobody_chose && env::var_os("KUBERNETES_SERVICE_HOST").is_some() && Path::new(TOKEN).exists()
+        let chosen = self.kubeconfig.is_some() || self.context.is_some() || env::var_os("KUBECONFIG").is_some();
+        let home = env::home_dir().map(|home| home.join(".kube/config"));
+        let has_kubeconfig = || home.is_some_and(|path| path.exists());
+        let is_pod = env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        !chosen && is_pod && (Path::new(FOLDER).join("token").exists() || !has_kubeconfig())
     }
 
     fn origin(&self) -> String {
@@ -130,15 +151,30 @@ impl Connection {
 
     /// The client of now, and its number.
     pub(super) async fn client(&self) -> (u64, Client) {
-        self.0.current.lock().await.clone()
+        let current = self.0.current.lock().await;
+        (current.number, current.client.clone())
     }
 
-    /// Reads the credentials again, unless somebody has done so since client `number` was made.
-    pub(super) async fn renew(&self, number: u64) -> Result<(), AccessError> {
+    /// Reads the credentials again, unless somebody has done so since client `number` was made. If it is
+    /// not `urgent`, once a minute will do: a kubeconfig may name a program to run for them.
+    pub(super) async fn renew(&self, number: u64, urgent: bool) -> Result<(), AccessError> {
         let mut current = self.0.current.lock().await;
-        if current.0 == number {
-            let config = self.0.access.config().await?;
-            *current = (number + 1, self.0.access.client(config)?);
+        let is_due = urgent || current.made.elapsed() >= RENEWAL_INTERVAL;
+        if current.number != number || !is_due {
+            return Ok(());
+        }
+        current.made = Instant::now();
+        // That program may want a person's answer. Nobody else waits for it.
+        let (access, runtime) = (self.0.access.clone(), Handle::current());
+        let made = task::spawn_blocking(move || {
+            let config = runtime.block_on(access.config())?;
+            let _in_runtime = runtime.enter();
+            access.client(config)
+        });
+        match time::timeout(RENEWAL_TIMEOUT, made).await {
+            Ok(Ok(client)) => (current.number, current.client) = (number + 1, client?),
+            Ok(Err(_)) => return Err(self.0.access.bad("a defect of clusterdns was met: see the log")),
+            Err(_) => return Err(self.0.access.bad("nobody has given them for 30 s")),
         }
         Ok(())
     }
@@ -158,6 +194,16 @@ pub(super) fn told(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What an error comes from in the end, without the address of somebody's documentation.
+pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    text.split(": https://").next().unwrap_or(&text).to_owned()
+}
+
 fn advice(origin: &str) -> &'static str {
     match origin {
         DEFAULT_KUBECONFIG => "; name a kubeconfig with --kubeconfig FILE, or serve a file with --snapshot FILE",
@@ -165,7 +211,11 @@ fn advice(origin: &str) -> &'static str {
     }
 }
 
-const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DEFAULT_KUBECONFIG: &str = "~/.kube/config";
 /// A server that is there answers a handshake at once; the next try may reach another.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two looks at credentials that are perhaps not at fault.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
+/// What a program may take that fetches credentials from somewhere.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(30);

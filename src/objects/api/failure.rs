@@ -34,10 +34,16 @@ pub enum Failure {
     /// What came is not of the form that the API has.
     #[error("the API server sends what is no event or list: {0}")]
     Garbled(String),
+    /// We failed: a panic, of which the log has the place.
+    #[error("a defect of clusterdns was met, please report what the log says of it")]
+    Defect,
     /// The credentials cannot be read.
     #[error("{0}")]
     Access(String),
 }
+
+/// What a [`Failure::Gone`] is counted as.
+pub const FORGOTTEN: &str = "gone";
 
 impl Failure {
     /// One word: what failures are counted by.
@@ -45,19 +51,21 @@ impl Failure {
         match self {
             Self::Forbidden(_) => "forbidden",
             Self::Unauthorized(_) => "unauthorized",
-            Self::Gone(_) => "gone",
+            Self::Gone(_) => FORGOTTEN,
             Self::Throttled(_) => "throttled",
             Self::Refused(..) => "refused",
             Self::Failing(..) => "failing",
             Self::Unreachable(_) => "unreachable",
             Self::Silent(_) => "silent",
             Self::Garbled(_) => "garbled",
+            Self::Defect => "defect",
             Self::Access(_) => "access",
         }
     }
 
     /// The failure that an HTTP status or the `code` of a Status object stands for.
-    pub(super) fn of(code: u16, message: String, retry_after: Option<Duration>) -> Self {
+    pub(super) fn of(code: u16, message: &str, retry_after: Option<Duration>) -> Self {
+        let message = message.chars().take(MESSAGE_CHARS_MAX).collect();
         match code {
             401 => Self::Unauthorized(message),
             403 => Self::Forbidden(message),
@@ -73,3 +81,6 @@ impl Failure {
         matches!(self, Self::Unauthorized(_) | Self::Unreachable(_) | Self::Access(_))
     }
 }
+
+/// What a line of log can hold.
+const MESSAGE_CHARS_MAX: usize = 300;

@@ -14,8 +14,11 @@
 
 mod access;
 mod failure;
+mod past;
 mod read;
 mod request;
+#[doc(hidden)]
+pub mod said;
 mod watch;
 mod watched;
 
@@ -23,9 +26,10 @@ use std::time::{Duration, Instant};
 
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{Key, Object, problem::Problem};
+use super::{Key, Needs, Object, problem::Problem};
+use access::Connection;
 pub use access::{Access, AccessError};
-pub use failure::Failure;
+pub use failure::{FORGOTTEN, Failure};
 pub use read::{ReadError, read};
 pub use request::Requested;
 use watch::Watch;
@@ -39,8 +43,12 @@ pub struct Api {
     pub server: String,
     /// Its host and port.
     pub host: String,
+    connection: Connection,
+    needs: Needs,
+    pace: Pace,
     arrivals: mpsc::Receiver<Arrival>,
-    _tasks: JoinSet<()>,
+    /// Dropped, they end.
+    tasks: JoinSet<()>,
 }
 
 /// Something that a watch says.
@@ -94,7 +102,7 @@ pub struct Pace {
     pub settled: Duration,
     /// For the head of a reply, and between two pieces of a list.
     pub silence_max: Duration,
-    /// Between two events of a watch that sends bookmarks; real servers send one every minute.
+    /// Between two events of a watch that sends bookmarks; real servers send one every 60 to 75 s.
     pub bookmarks_silence_max: Duration,
     /// How long the server is asked to keep a watch open.
     pub watch: Duration,
@@ -104,10 +112,10 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             first_pause: Duration::from_millis(200),
-            longest_pause: Duration::from_secs(10),
+            longest_pause: Duration::from_secs(5),
             settled: Duration::from_secs(5),
             silence_max: Duration::from_secs(30),
-            bookmarks_silence_max: Duration::from_secs(150),
+            bookmarks_silence_max: Duration::from_secs(90),
             watch: Duration::from_secs(300),
         }
     }
@@ -137,15 +145,15 @@ impl Api {
     /// There are no credentials, or they cannot be read.
     pub async fn start(access: Access, asks: &Asks, pace: Pace) -> Result<Self, AccessError> {
         let connection = access.connect().await?;
-        let (out, arrivals) = mpsc::channel(ARRIVALS_MAX);
         let watched = asks.watched();
-        let mut tasks = JoinSet::new();
-        for (number, list) in watched.iter().enumerate() {
-            let watch = Watch::new(number, list.clone(), asks.needs, connection.clone(), pace, out.clone());
-            tasks.spawn(watch.run());
-        }
+        let (arrivals, tasks) = watch_all(&watched, asks.needs, &connection, pace);
         let (server, host) = (connection.server().into(), connection.host().into());
-        Ok(Self { watched, server, host, arrivals, _tasks: tasks })
+        Ok(Self { watched, server, host, connection, needs: asks.needs, pace, arrivals, tasks })
+    }
+
+    /// Lists and watches everything anew. What has arrived and was not taken is forgotten.
+    pub fn restart(&mut self) {
+        (self.arrivals, self.tasks) = watch_all(&self.watched, self.needs, &self.connection, self.pace);
     }
 
     /// Waits for news. None when nobody watches any more.
@@ -157,4 +165,19 @@ impl Api {
     pub fn try_next(&mut self) -> Option<Arrival> {
         self.arrivals.try_recv().ok()
     }
+}
+
+/// A task for each list, as long as the set of them is there.
+fn watch_all(
+    watched: &[Watched],
+    needs: Needs,
+    connection: &Connection,
+    pace: Pace,
+) -> (mpsc::Receiver<Arrival>, JoinSet<()>) {
+    let (out, arrivals) = mpsc::channel(ARRIVALS_MAX);
+    let mut tasks = JoinSet::new();
+    for (number, list) in watched.iter().enumerate() {
+        tasks.spawn(Watch::new(number, list.clone(), needs, connection.clone(), pace, out.clone()).run());
+    }
+    (arrivals, tasks)
 }

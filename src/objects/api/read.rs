@@ -39,14 +39,15 @@ pub enum ReadError {
 pub async fn read(access: Access, asks: &Asks, patience: Duration) -> Result<(Picture, Vec<Problem>), ReadError> {
     let mut api = Api::start(access, asks, Pace::default()).await?;
     let mut missing: Vec<bool> = api.watched.iter().map(|_| true).collect();
-    let mut last = Failure::Silent(patience);
+    let mut last: Vec<Option<Failure>> = vec![None; missing.len()];
     let known = Known { endpoints: asks.endpoints, pods: asks.needs.pods, ..Known::ALL };
     let mut picture = Picture { known, ..Picture::default() };
     let mut problems = Vec::new();
     let deadline = time::Instant::now() + patience;
     while let Some(first) = missing.iter().position(|missing| *missing) {
         let Ok(Some(arrival)) = time::timeout_at(deadline, api.next()).await else {
-            return Err(ReadError::Failed { list: api.watched[first].clone(), failure: last });
+            let failure = last.swap_remove(first).unwrap_or(Failure::Silent(patience));
+            return Err(ReadError::Failed { list: api.watched[first].clone(), failure });
         };
         match arrival.what {
             What::Listed { objects, left_out } if missing[arrival.watched] => {
@@ -58,7 +59,7 @@ pub async fn read(access: Access, asks: &Asks, patience: Duration) -> Result<(Pi
             What::Lost(failure @ Failure::Forbidden(_)) => {
                 return Err(ReadError::Forbidden { failure, rule: api.watched[arrival.watched].rule() });
             }
-            What::Lost(failure) => last = failure,
+            What::Lost(failure) => last[arrival.watched] = Some(failure),
             _ => {}
         }
     }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::time;
 
 use super::{
-    access::{Connection, told},
+    access::{Connection, cause},
     failure::Failure,
 };
 
@@ -61,16 +61,15 @@ pub(super) async fn get(
     requested(Requested { code, took: start.elapsed() });
     let reply = match sent {
         Err(_) => Err(Failure::Silent(silence_max)),
-        Ok(Err(kube::Error::Service(why))) => Err(Failure::Unreachable(told(&*why))),
-        Ok(Err(why)) => Err(Failure::Unreachable(told(&why))),
+        Ok(Err(why)) => Err(Failure::Unreachable(cause(&why))),
         Ok(Ok(response)) if response.status().is_success() => Ok(Reply::new(response.into_body(), silence_max)),
         Ok(Ok(response)) => Err(refusal(response, silence_max).await),
     };
     if let Err(failure) = &reply
         && failure.may_be_access()
-        && let Err(why) = connection.renew(number).await
+        && let Err(why) = connection.renew(number, matches!(failure, Failure::Unauthorized(_))).await
     {
-        return Err(Failure::Access(why.to_string()));
+        return Err(Failure::Access(format!("{failure}; and the credentials cannot be read again: {why}")));
     }
     reply
 }
@@ -82,9 +81,9 @@ async fn refusal(response: Response<Body>, silence_max: Duration) -> Failure {
     let text = Reply::new(response.into_body(), silence_max).whole(REFUSAL_OCTETS_MAX).await.unwrap_or_default();
     let message = match serde_json::from_slice::<Status>(&text) {
         Ok(status) => status.message,
-        Err(_) => String::from_utf8_lossy(&text).chars().take(MESSAGE_CHARS_MAX).collect(),
+        Err(_) => String::from_utf8_lossy(&text).into_owned(),
     };
-    Failure::of(code, message, retry_after.map(Duration::from_secs))
+    Failure::of(code, &message, retry_after.map(Duration::from_secs))
 }
 
 /// `meta/v1.Status`
@@ -152,7 +151,7 @@ impl Reply {
             match time::timeout(self.silence_max, frame).await {
                 Err(_) => return Err(Failure::Silent(self.silence_max)),
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(why))) => return Err(Failure::Unreachable(told(&why))),
+                Ok(Some(Err(why))) => return Err(Failure::Unreachable(cause(&why))),
                 // Trailers say nothing to us.
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
@@ -170,5 +169,3 @@ const LINE_OCTETS_MAX: usize = 8 << 20;
 const BUFFER_OCTETS_USUAL: usize = 64 << 10;
 /// A Status has some 300 octets.
 const REFUSAL_OCTETS_MAX: usize = 64 << 10;
-/// What a line of log can hold.
-const MESSAGE_CHARS_MAX: usize = 300;

@@ -6,23 +6,24 @@
 //!          └── pages, where the server has no such streams, then watch ──┘    └─► forgotten or garbled: no version
 //! ```
 
-use std::{borrow::Cow, time::Instant};
+use std::{panic::AssertUnwindSafe, time::Instant};
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use futures_util::FutureExt;
 use tokio::{sync::mpsc, time};
 
 use super::{
     Arrival, Pace, Watched, What,
     access::Connection,
     failure::Failure,
-    request::{self, Line, Reply, Status},
+    past::Past,
+    request::{self, Line, Reply},
+    said::{self, Page, Said},
 };
 use crate::objects::{
     Key, Needs, Object,
     decode::{
         Decoded,
-        carried::{Carried, carried},
+        carried::{Carried, Gone, Unreadable, carried},
     },
     problem::Problem,
 };
@@ -37,12 +38,11 @@ pub(super) struct Watch {
     out: mpsc::Sender<Arrival>,
     /// What is known of the list is what it was then. None: it must be listed.
     version: Option<Box<str>>,
-    /// Whether the server can send lists as events, as far as we know.
-    streams: bool,
-    /// How often it failed since it was last well for a while.
-    failures: u32,
-    /// Whether it failed last because the server had forgotten what happened since.
-    forgotten: bool,
+    /// Since when this watch lives.
+    followed_since: Option<Instant>,
+    /// Whether it has said anything.
+    heard: bool,
+    past: Past,
 }
 
 /// A picture on its way.
@@ -52,45 +52,11 @@ struct Gathered {
     left_out: Vec<Key>,
 }
 
-/// A line of a watch.
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
-/// The object of a bookmark.
-#[derive(Deserialize)]
-struct Bookmark<'a> {
-    #[serde(borrow)]
-    metadata: &'a RawValue,
-}
-
-/// A page of a list.
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: PageMetadata,
-    #[serde(borrow)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMetadata {
-    resource_version: Option<Box<str>>,
-    #[serde(rename = "continue")]
-    continued: Option<String>,
-}
-
-/// What a line says.
-enum Said {
-    Seen(Carried),
-    Gone(Carried),
-    /// Where the watch goes on, and whether the list is whole now.
-    Bookmark(Option<Box<str>>, bool),
-    Skipped,
+impl Gathered {
+    fn drop(&mut self, key: Option<Key>) {
+        self.objects.retain(|object| Some(object.key()) != key);
+        self.left_out.retain(|left_out| Some(left_out) != key.as_ref());
+    }
 }
 
 impl Watch {
@@ -110,56 +76,37 @@ impl Watch {
             pace,
             out,
             version: None,
-            streams: true,
-            failures: 0,
-            forgotten: false,
+            followed_since: None,
+            heard: false,
+            past: Past::default(),
         }
     }
 
     /// Follows the list until nobody listens any more.
     pub(super) async fn run(mut self) {
         while !self.out.is_closed() {
-            let start = Instant::now();
-            let ended = self.round().await;
-            let settled = start.elapsed() >= self.pace.settled;
-            self.failures = if settled { 0 } else { self.failures };
+            (self.followed_since, self.heard) = (None, false);
+            // A panic is one more failure: another list must not end for it, nor this one for ever.
+            let ended = AssertUnwindSafe(self.round()).catch_unwind().await.unwrap_or(Err(Failure::Defect));
+            let settled = self.followed_since.is_some_and(|since| since.elapsed() >= self.pace.settled);
+            if settled {
+                self.past.settled();
+            }
+            let mut wish = None;
             match ended {
                 // A server that ends its watches in order is asked again at once.
                 Ok(()) if settled => continue,
-                Ok(()) => self.pause(None).await,
+                Ok(()) => {}
                 Err(failure) => {
-                    self.learn_from(&failure);
-                    let wish = if let Failure::Throttled(wish) = failure { wish } else { None };
+                    if self.past.failed(&failure, self.heard) {
+                        self.version = None;
+                    }
+                    wish = if let Failure::Throttled(wish) = failure { wish } else { None };
                     self.say(What::Lost(failure)).await;
-                    self.pause(wish).await;
                 }
             }
+            time::sleep(self.past.pause(&self.pace, wish, fastrand::f64())).await;
         }
-    }
-
-    fn learn_from(&mut self, failure: &Failure) {
-        let forgotten = matches!(failure, Failure::Gone(_));
-        // A server whose data was restored from an older day does not know our version, and says so
-        // in several ways.
-        let refused = matches!(failure, Failure::Refused(..) | Failure::Failing(..)) && self.failures >= REFUSALS_MAX;
-        if forgotten || refused || matches!(failure, Failure::Garbled(_)) {
-            self.version = None;
-        }
-        // The server is back, and nothing but the list is missing. One that forgets at once and always
-        // is another matter.
-        if forgotten && !self.forgotten {
-            self.failures = 0;
-        }
-        self.forgotten = forgotten;
-    }
-
-    /// Each pause is twice as long as the last, and replicas do not come back together.
-    async fn pause(&mut self, wish: Option<time::Duration>) {
-        let doubled = self.pace.first_pause.saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
-        self.failures += 1;
-        let pause = doubled.min(self.pace.longest_pause).mul_f64(0.5 + fastrand::f64() / 2.0);
-        let wish = wish.unwrap_or_default().min(self.pace.longest_pause);
-        time::sleep(pause.max(wish)).await;
     }
 
     /// Goes on from where it is until the server ends the watch.
@@ -175,14 +122,17 @@ impl Watch {
                 }
             },
         };
+        self.followed_since = Some(Instant::now());
         self.say(What::InStep).await;
-        reply.set_silence_max(self.pace.watch + self.pace.silence_max);
+        reply.set_silence_max(self.silence_max());
         while let Some(said) = self.next(&mut reply).await? {
+            self.heard = true;
             match said {
                 Said::Seen(carried) => self.seen(carried).await,
-                Said::Gone(carried) => self.gone(carried).await?,
+                Said::Gone(gone) => self.gone(gone).await?,
                 Said::Bookmark(version, _) => {
-                    reply.set_silence_max(self.pace.bookmarks_silence_max);
+                    self.past.bookmarks = true;
+                    reply.set_silence_max(self.silence_max());
                     self.version = version.or(self.version.take());
                 }
                 Said::Skipped => {}
@@ -191,43 +141,52 @@ impl Watch {
         Ok(())
     }
 
-    /// The list as events. None where the server has no such streams.
+    /// The list as events. None where it has to be read in pages.
     async fn streamed(&mut self) -> Option<Result<Reply, Failure>> {
-        if !self.streams {
+        if !self.past.streams() {
             return None;
         }
-        let mut reply = match self.get(&self.watched.streamed(self.watch_secs())).await {
-            Ok(reply) => reply,
-            Err(Failure::Refused(..)) => {
-                self.streams = false;
-                return None;
-            }
-            Err(failure) => return Some(Err(failure)),
+        let streamed = match self.get(&self.watched.streamed(self.watch_secs())).await {
+            Ok(mut reply) => self.initial_events(&mut reply).await.map(|whole| whole.then_some(reply)),
+            Err(failure) => Err(failure),
         };
-        match self.initial_events(&mut reply).await {
-            Ok(()) => Some(Ok(reply)),
-            Err(failure) => {
-                // A server that does not know the parameter sends events and never their end.
-                self.streams &= !matches!(failure, Failure::Silent(_));
-                Some(Err(failure))
+        match streamed {
+            Ok(Some(reply)) => {
+                self.past.streamed();
+                Some(Ok(reply))
             }
+            // A server that does not know the parameter sends events and never says where the list ends.
+            Ok(None) | Err(Failure::Silent(_)) => {
+                self.past.not_streamed(false);
+                None
+            }
+            Err(Failure::Refused(code, _)) => {
+                self.past.not_streamed(NO_SUCH_STREAMS.contains(&code));
+                None
+            }
+            Err(failure) => Some(Err(failure)),
         }
     }
 
-    async fn initial_events(&mut self, reply: &mut Reply) -> Result<(), Failure> {
+    /// Says whether the list became whole.
+    async fn initial_events(&mut self, reply: &mut Reply) -> Result<bool, Failure> {
         let mut gathered = Gathered::default();
         while let Some(said) = self.next(reply).await? {
             match said {
+                Said::Seen(_) if gathered.objects.len() >= GATHERED_MAX => return Ok(false),
                 Said::Seen(carried) => self.gather(carried, &mut gathered).await,
+                // The list of a server that lags behind itself is mended by what happened since.
+                Said::Gone(gone) => gathered.drop(gone.key),
                 Said::Bookmark(version, true) => {
                     self.version = version;
                     self.listed(gathered).await;
-                    return Ok(());
+                    return Ok(true);
                 }
-                Said::Bookmark(_, false) | Said::Gone(_) | Said::Skipped => {}
+                Said::Bookmark(_, false) => return Ok(false),
+                Said::Skipped => {}
             }
         }
-        Err(Failure::Unreachable("it ended the list before it was whole".into()))
+        Ok(false)
     }
 
     async fn list(&mut self) -> Result<(), Failure> {
@@ -235,14 +194,13 @@ impl Watch {
         let mut continued = None;
         loop {
             let body = self.get(&self.watched.page(continued.as_deref())).await?.whole(PAGE_OCTETS_MAX).await?;
-            let page: Page<'_> = serde_json::from_slice(&body).map_err(|why| Failure::Garbled(why.to_string()))?;
-            for item in page.items.unwrap_or_default() {
-                let carried = carried(self.watched.kind, item.get(), self.needs);
-                self.gather(carried, &mut gathered).await;
+            let mut page = Page::read(&body, self.watched.kind)?;
+            for item in page.items() {
+                self.gather(carried(self.watched.kind, item, self.needs), &mut gathered).await;
             }
-            continued = page.metadata.continued.filter(|text| !text.is_empty());
+            continued = page.continued().map(str::to_owned);
             if continued.is_none() {
-                self.version = page.metadata.resource_version;
+                self.version = Some(page.version());
                 self.listed(gathered).await;
                 return Ok(());
             }
@@ -253,8 +211,8 @@ impl Watch {
         match carried.decoded {
             Ok(Decoded::Object(object)) => gathered.objects.push(object),
             Ok(Decoded::Without(_) | Decoded::Unknown(_)) => {}
-            Err(problem) => {
-                gathered.left_out.extend(carried.key);
+            Err(Unreadable { key, problem }) => {
+                gathered.left_out.extend(key);
                 self.say(What::LeftOut(problem)).await;
             }
         }
@@ -266,18 +224,18 @@ impl Watch {
     }
 
     async fn seen(&mut self, carried: Carried) {
-        let Carried { decoded, triggered_unix_secs, version, .. } = carried;
+        let Carried { decoded, triggered_unix_secs, version } = carried;
         match decoded {
             Ok(Decoded::Object(object)) => self.say(What::Applied { object, triggered_unix_secs }).await,
             Ok(Decoded::Without(key)) => self.say(What::Deleted(key)).await,
             Ok(Decoded::Unknown(_)) => {}
-            Err(problem) => self.say(What::LeftOut(problem)).await,
+            Err(Unreadable { problem, .. }) => self.say(What::LeftOut(problem)).await,
         }
         self.version = version.or(self.version.take());
     }
 
-    async fn gone(&mut self, carried: Carried) -> Result<(), Failure> {
-        let Carried { key, version, .. } = carried;
+    async fn gone(&mut self, gone: Gone) -> Result<(), Failure> {
+        let Gone { key, version } = gone;
         let key = key.ok_or_else(|| Failure::Garbled("an object without a name was deleted".into()))?;
         self.say(What::Deleted(key)).await;
         self.version = version.or(self.version.take());
@@ -289,7 +247,7 @@ impl Watch {
         let Some(line) = reply.line().await? else { return Ok(None) };
         let said = match line {
             Line::Text(text) if text.trim_ascii().is_empty() => Said::Skipped,
-            Line::Text(text) => self.read(text)?,
+            Line::Text(text) => said::read(text, self.watched.kind, self.needs)?,
             Line::TooLong => {
                 let message = format!("one of the {} is longer than any object can be", self.watched.resource());
                 self.say(What::LeftOut(Problem::error(None, message))).await;
@@ -297,26 +255,6 @@ impl Watch {
             }
         };
         Ok(Some(said))
-    }
-
-    fn read(&self, line: &[u8]) -> Result<Said, Failure> {
-        let garbled = |why: serde_json::Error| Failure::Garbled(why.to_string());
-        let event: Event<'_> = serde_json::from_slice(line).map_err(garbled)?;
-        let carried = || carried(self.watched.kind, event.object.get(), self.needs);
-        match &*event.kind {
-            "ADDED" | "MODIFIED" => Ok(Said::Seen(carried())),
-            "DELETED" => Ok(Said::Gone(carried())),
-            "BOOKMARK" => {
-                let bookmark: Bookmark<'_> = serde_json::from_str(event.object.get()).map_err(garbled)?;
-                let is_end = bookmark.metadata.get().contains(INITIAL_EVENTS_END);
-                Ok(Said::Bookmark(carried().version, is_end))
-            }
-            "ERROR" => {
-                let status: Status = serde_json::from_str(event.object.get()).map_err(garbled)?;
-                Err(Failure::of(status.code, status.message, None))
-            }
-            other => Err(Failure::Garbled(format!("an event of type {other:?}"))),
-        }
     }
 
     async fn get(&self, path: &str) -> Result<Reply, Failure> {
@@ -333,17 +271,22 @@ impl Watch {
         let _ = self.out.send(Arrival { watched: self.number, what, received: Instant::now() }).await;
     }
 
+    /// A connection that is dead without a sign is found by the bookmarks that do not come, or by an end
+    /// that does not.
+    fn silence_max(&self) -> time::Duration {
+        if self.past.bookmarks { self.pace.bookmarks_silence_max } else { self.pace.watch + self.pace.silence_max }
+    }
+
     /// Watches do not all end in the same second.
     fn watch_secs(&self) -> u64 {
         (self.pace.watch.as_secs_f64() * (0.8 + fastrand::f64() / 5.0)) as u64
     }
 }
 
-/// So often a server may fail to go on from where we were.
-const REFUSALS_MAX: u32 = 3;
-/// 200 ms doubled so often is beyond any pause.
-const DOUBLINGS_MAX: u32 = 16;
+/// What servers say that have no streamed lists: they do not know the parameters, or not together.
+const NO_SUCH_STREAMS: [u16; 2] = [400, 422];
+/// A list without an end, of a server that streams what happens and calls it the list: a whole one of
+/// 10,000 Services, or of 150,000 endpoints in slices of one, is no longer.
+const GATHERED_MAX: usize = 500_000;
 /// Also where a server pays no heed to the limit: 10,000 Services with 150,000 endpoints have 130 MB.
 const PAGE_OCTETS_MAX: usize = 512 << 20;
-/// The annotation of the bookmark behind a list that came as events.
-const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";

@@ -32,6 +32,16 @@ pub(super) struct Metadata<'a> {
     pub(super) deletion_timestamp: Text<'a>,
 }
 
+/// What of `metadata` says which object it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+pub(super) struct Identity<'a> {
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) namespace: Text<'a>,
+}
+
 impl Text<'_> {
     pub(super) fn boxed(&self) -> Box<str> {
         Box::from(&*self.0)

@@ -16,7 +16,7 @@ mod service;
 use super::{Key, Kind, Labels, Namespace, Needs, Object, problem::Problem};
 use crate::objects::manifest::Backing;
 pub(super) use endpoints::SERVICE_NAME_LABEL;
-use field::{Metadata, Pairs, Text};
+use field::{Identity, Metadata, Pairs, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -99,6 +99,11 @@ impl<'a> Raw<'a> {
         serde_json::from_str(json).map_err(|error| Problem::error(None, without_position(&error)))
     }
 
+    /// Whether this word stands anywhere in the metadata.
+    pub(super) fn has_in_metadata(&self, word: &str) -> bool {
+        self.metadata.is_some_and(|metadata| metadata.get().contains(word))
+    }
+
     /// The items, where this is a list of objects, and the kind they may leave out.
     pub(super) fn list(&self) -> Option<(Option<&'a RawValue>, ListOf<'a>)> {
         let of = self.kind.0.strip_suffix("List")?;
@@ -148,9 +153,10 @@ impl<'a> Raw<'a> {
         read.map_err(|message| self.problem(kind, Some(&metadata), message))
     }
 
-    /// Which object this is, if that can be read.
+    /// Which object this is, if that can be read: whatever else its metadata say.
     pub(super) fn key(&self) -> Option<Key> {
-        let metadata: Metadata<'_> = part("metadata", self.metadata).ok()?;
+        let Identity { name, namespace } = part("metadata", self.metadata).ok()?;
+        let metadata = Metadata { name, namespace, ..Metadata::default() };
         let kind = self.known_kind().ok()??;
         check_name(kind, &metadata).ok().map(|()| key(kind, &metadata))
     }
@@ -170,7 +176,7 @@ impl<'a> Raw<'a> {
         let object = match metadata {
             Some(metadata) if metadata.name.filled().is_some() => key(kind, metadata).to_string(),
             Some(_) => format!("{kind} without a name"),
-            None => kind.to_string(),
+            None => self.key().map_or_else(|| kind.to_string(), |key| key.to_string()),
         };
         Problem::error(Some(object.into()), message)
     }
@@ -224,15 +230,23 @@ fn labels(pairs: &Pairs<'_>, needs: Needs) -> Labels {
     if needs.labels { pairs.sorted() } else { Labels::default() }
 }
 
-/// Reads one part of an object; an absent part is the default.
+/// Reads one part of an object, which is an object itself; an absent part is the default.
 fn part<'a, T: Deserialize<'a> + Default>(name: &str, raw: Option<&'a RawValue>) -> Result<T, String> {
+    // The derived reader would also take an array for a struct.
+    match raw {
+        Some(raw) if raw.get().starts_with('[') => Err(format!("{name}: a list where an object belongs")),
+        raw => value(name, raw),
+    }
+}
+
+fn value<'a, T: Deserialize<'a> + Default>(name: &str, raw: Option<&'a RawValue>) -> Result<T, String> {
     let Some(raw) = raw else { return Ok(T::default()) };
     serde_json::from_str(raw.get()).map_err(|error| format!("{name}: {}", without_position(&error)))
 }
 
 /// Reads a part that is a list, with Go's tolerance for `null`.
 fn list_part<'a, T: Deserialize<'a> + Default>(name: &str, raw: Option<&'a RawValue>) -> Result<Vec<T>, String> {
-    let list: Vec<Option<T>> = part(name, raw)?;
+    let list: Vec<Option<T>> = value(name, raw)?;
     Ok(list.into_iter().map(Option::unwrap_or_default).collect())
 }
 

@@ -7,14 +7,15 @@
 
 use std::{
     cmp::Ordering,
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     vec,
 };
 
-use super::Store;
+use super::{Joined, Store};
 use crate::{
     objects::{Key, Kind, Known, Object},
-    records::service::ServiceKey,
+    records::service::{ServiceKey, wire_label},
 };
 
 /// Every object that a store knows, a page at a time, by namespace, then by Service, then by name.
@@ -78,7 +79,13 @@ impl Store {
     fn places(&self, namespace: Option<&str>) -> Vec<Place> {
         let wanted = |name: &[u8]| namespace.is_none_or(|namespace| name.eq_ignore_ascii_case(namespace.as_bytes()));
         let namespaces = self.namespaces.keys().filter(|name| wanted(name.as_bytes())).cloned().map(Place::Namespace);
-        let services = self.services.values().filter(|joined| wanted(&joined.key.namespace_label()[1..]));
+        // What lives in a namespace that is not there, or not to be seen, would be seen by who reads it.
+        let existing: HashSet<Vec<u8>> = self.namespaces.keys().map(|name| wire_label(name)).collect();
+        let exists = |joined: &&Joined| {
+            let label = joined.key.namespace_label();
+            wanted(&label[1..]) && (!self.known.namespaces || existing.contains(label))
+        };
+        let services = self.services.values().filter(exists);
         let services = services.map(|joined| Place::Service(joined.key.clone()));
         let pods = self.pods.keys().filter(|key| wanted(key.namespace.as_bytes())).cloned().map(Place::Pod);
         namespaces.chain(services).chain(pods).collect()

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    objects::{Address, Endpoint, Endpoints, Names, Origin, Scope, ServiceSpec, Subset},
+    objects::{Address, Endpoint, Endpoints, Names, Origin, ServiceSpec, Subset},
     records::{view::ViewOptions, zone::Zone},
 };
 
@@ -123,5 +123,17 @@ fn changes_taken_together_show_together() {
     ];
     store.apply_all(moved.into_iter().map(seen), 2);
     assert_eq!(addresses(&view), 1);
-    assert!(store.keys().all(|key| &*key.name != "a"));
+    assert!(store.keys(&Scope::Everything).all(|key| &*key.name != "a"));
+}
+
+#[test]
+fn what_a_defect_left_undone_is_done_when_everything_is_published() {
+    let (mut store, view) = store();
+    store.apply_all([Change::Apply(service()), Change::Apply(slice("a", &["10.0.0.1"]))], 1);
+    let key = b"\x03web\x04shop";
+    view.services.publish(service::hash(key), |service| service.is(key), None);
+    store.apply(Change::Apply(service()), 2);
+    assert_eq!(addresses(&view), 0, "an object that did not change is not published");
+    store.publish_all(3);
+    assert_eq!(addresses(&view), 1);
 }

@@ -117,23 +117,32 @@ fn one_namespace_is_given_alone() {
 #[test]
 fn a_page_ends_when_it_is_full() {
     let services = (0..10).map(|at| slice("shop", &format!("s{at}"), &format!("s{at}-x"), PAGE_FULL / 4));
-    let store = store(services.collect());
+    let store = store(services.chain([namespace("shop")]).collect());
     let lengths: Vec<_> = Pages::new(store, None).map(|page| page.len()).collect();
-    assert_eq!(lengths, [4, 4, 2]);
+    assert_eq!(lengths, [5, 4, 2]);
 }
 
 #[test]
 fn what_vanishes_between_two_pages_is_left_out_and_what_changes_is_as_it_is_then() {
     let first = slice("a", "s", "s-x", PAGE_FULL);
-    let store =
-        store(vec![first.clone(), service("b", "web", "10.0.0.1"), pod("b", "p"), service("c", "web", "10.0.0.3")]);
+    let [a, b, c] = ["a", "b", "c"].map(namespace);
+    let later = [service("b", "web", "10.0.0.1"), pod("b", "p"), service("c", "web", "10.0.0.3"), b.clone(), c.clone()];
+    let store = store([a.clone(), first.clone()].into_iter().chain(later).collect());
     let mut pages = Pages::new(store.clone(), None);
-    assert_eq!(pages.next().unwrap(), [first]);
-    for gone in [service("b", "web", "10.0.0.1"), pod("b", "p")] {
+    assert_eq!(pages.next().unwrap(), [a, first]);
+    for gone in [service("b", "web", "10.0.0.1"), pod("b", "p"), b] {
         store.lock().unwrap().apply(Change::Delete(gone.key()), 2);
     }
     let changed = service("c", "web", "10.0.0.4");
     store.lock().unwrap().apply(Change::Apply(changed.clone()), 2);
-    assert_eq!(pages.next().unwrap(), [changed]);
+    assert_eq!(pages.next().unwrap(), [c, changed]);
     assert_eq!(pages.next(), None);
+}
+
+/// Who reads it believes in a namespace because an object lives in it.
+#[test]
+fn what_lives_in_a_namespace_that_is_not_there_is_left_out() {
+    let hidden = [service("hidden", "web", "10.0.0.1"), slice("hidden", "web", "web-x", 1)];
+    let shown = [namespace("shop"), service("shop", "web", "10.0.0.2")];
+    assert_eq!(all(&store([&hidden[..], &shown].concat()), None), shown);
 }
