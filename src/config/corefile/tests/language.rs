@@ -113,6 +113,8 @@ fn snippets_stand_where_they_are_imported() {
     assert!(refused("(s) {\n a\n}\n(s) {\n b\n}\n. {\n}").starts_with("Corefile:4:1: there is a snippet `s` already"));
     assert!(refused("(s)\na").starts_with("Corefile:1:1: a snippet has braces"));
     assert!(refused("(s) {\n import t\n}\n(t) {\n import s\n}\n. {\n import s\n}").contains("`s` imports itself"));
+    // What is imported begins a line, wherever it stands in its snippet.
+    assert_eq!(read("(s) { import t }\n(t) { a {\n b\n}\n}\nimport s\n"), "a{b/}");
     // One that nobody imports does no harm.
     assert_eq!(read("(s) {\n import s\n}\n. {\n}"), ".{}");
 }
