@@ -297,7 +297,7 @@ fn host(text: &str) -> Result<String, String> {
     }
 }
 
-fn namespace(text: &str) -> Result<String, String> {
+pub(super) fn namespace(text: &str) -> Result<String, String> {
     if is_dns_label(text) { Ok(text.to_ascii_lowercase()) } else { Err(format!("\"{text}\" is no namespace")) }
 }
 

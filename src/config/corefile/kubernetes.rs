@@ -10,6 +10,7 @@ use super::{
     values,
 };
 use crate::{
+    config::convert::namespace,
     objects::api::Access,
     records::{
         name::Name,
@@ -90,7 +91,9 @@ impl Cluster {
             "endpoint_pod_names" => self.view.endpoint_pod_names |= checked.none(line).is_some(),
             "pods" => self.view.pods = pods(line, usage, checked)?,
             "namespaces" => {
-                self.view.namespaces.extend(checked.some(line, usage)?.iter().map(|word| word.text.clone()));
+                for word in checked.some(line, usage)? {
+                    self.view.namespaces.extend(checked.report.checked(word.place, namespace(&word.text)));
+                }
                 self.namespaces = Some(line.name.place);
             }
             "namespace_labels" => self.view.namespace_labels = Some(selector(line, usage, checked)?),

@@ -90,6 +90,7 @@ fn pods_are_one_of_three() {
 fn namespaces_are_gathered() {
     assert_eq!(view("namespaces a b\nnamespaces c").namespaces, ["a", "b", "c"]);
     assert!(refused("namespaces").starts_with("1: something is missing"));
+    assert_eq!(refused("namespaces a b.c"), "14: \"b.c\" is no namespace");
 }
 
 #[test]
