@@ -76,6 +76,15 @@ impl Failure {
         }
     }
 
+    /// Whether nothing but new credentials, or another certificate of the authority, will help.
+    pub(super) fn is_access(&self) -> bool {
+        match self {
+            Self::Unauthorized(_) => true,
+            Self::Unreachable(why) => why.contains("certificate"),
+            _ => false,
+        }
+    }
+
     /// Whether new credentials or another certificate of the authority may help.
     pub(super) fn may_be_access(&self) -> bool {
         matches!(self, Self::Unauthorized(_) | Self::Unreachable(_) | Self::Access(_))

@@ -67,7 +67,7 @@ pub(super) async fn get(
     };
     if let Err(failure) = &reply
         && failure.may_be_access()
-        && let Err(why) = connection.renew(number, matches!(failure, Failure::Unauthorized(_))).await
+        && let Err(why) = connection.renew(number, failure.is_access()).await
     {
         return Err(Failure::Access(format!("{failure}; and the credentials cannot be read again: {why}")));
     }
