@@ -6,7 +6,7 @@
 //! ```
 //!
 //! kube makes connections and keeps credentials. The walk from list to watch and back is ours
-//! ([`watch`]), for it must say when it is in step with the server and when it is not, do with
+//! (`watch`), for it must say when it is in step with the server and when it is not, do with
 //! servers of any age, and hold no object as anything but what DNS needs of it.
 //!
 //! Nothing here decides what is served. A watch that is lost says so and tries again; what it knew
