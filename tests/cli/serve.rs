@@ -1,12 +1,13 @@
 //! `clusterdns serve`: what it says at the start, what stops it from starting, and how it ends.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
+    process::{Command, Stdio},
     time::Duration,
 };
 
-use crate::program::{Folder, Serving, repository, run, run_with_input};
+use crate::program::{Folder, Serving, command, repository, run, run_with_input};
 
 // ----------- The start -----------------------------------------------------
 
@@ -140,6 +141,30 @@ fn a_signal_ends_it_once_what_was_received_is_answered() {
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].ends_with(&format!("{name}: answering what has arrived, then ending")), "{said:?}");
     }
+}
+
+/// As the first process of a container it would be deaf to a signal that it does not ask for.
+#[test]
+fn a_signal_ends_it_while_it_waits_for_the_cluster() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let folder = Folder::new();
+    let server = format!("server: \"http://{}\"", silent.local_addr().unwrap());
+    let kubeconfig = folder.file(
+        "kubeconfig",
+        &format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{{server}}}}}]\n\
+             contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
+        ),
+    );
+    let config = folder.file("c.toml", "[admin]\nlisten = []\n[kubernetes]\nstartup_timeout_secs = 60\n");
+    let arguments = ["serve", "--config", &config, "--listen", "127.0.0.1:0", "--kubeconfig", &kubeconfig];
+    let mut child = command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.next().is_some_and(|line| line.contains("reading the cluster from http://127.0.0.1:")));
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let rest: Vec<_> = said.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+    assert!(rest.iter().all(|line| !line.contains("listening on")), "{rest:?}");
 }
 
 // ----------- A client ------------------------------------------------------
