@@ -43,9 +43,11 @@
 pub mod admin;
 pub mod answers;
 pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod explain;
+pub mod forward;
 pub mod objects;
 pub mod observe;
 pub mod records;

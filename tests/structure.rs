@@ -6,30 +6,35 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Each room, and the rooms it may see. A new room is entered here, which is a decision.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("objects", &[]),
     ("records", &["objects"]),
     ("answers", &["objects", "records"]),
     ("search", LOOKUP),
     ("cache", LOOKUP),
     ("forward", LOOKUP),
-    ("respond", &["objects", "records", "answers", "search", "cache", "forward"]),
+    ("stages", LOOKUP),
+    ("respond", &["objects", "records", "answers", "search", "cache", "forward", "stages"]),
     ("sockets", &["answers", "respond"]),
     // These look on from beside: nothing on the path of a query knows them.
-    ("config", &["objects", "records"]),
-    ("observe", &["objects", "records", "answers", "search", "respond"]),
-    ("explain", &["objects", "records", "answers", "search", "respond"]),
+    ("config", &["objects", "records", "cache", "forward", "stages"]),
+    ("observe", INSIDE),
+    ("explain", INSIDE),
     (
         "admin",
-        &["objects", "records", "answers", "search", "cache", "forward", "respond", "observe", "config", "explain"],
+        &[
+            "objects", "records", "answers", "search", "cache", "forward", "stages", "respond", "observe", "config",
+            "explain",
+        ],
     ),
     ("app", EVERYTHING),
     ("cli", EVERYTHING),
 ];
 
 const LOOKUP: &[&str] = &["objects", "records", "answers"];
+const INSIDE: &[&str] = &["objects", "records", "answers", "search", "cache", "forward", "stages", "respond"];
 const EVERYTHING: &[&str] = &[
-    "objects", "records", "answers", "search", "cache", "forward", "respond", "sockets", "config", "observe",
+    "objects", "records", "answers", "search", "cache", "forward", "stages", "respond", "sockets", "config", "observe",
     "explain", "admin", "app",
 ];
 /// A longer file has more than one thing to say.

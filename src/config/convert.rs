@@ -157,6 +157,9 @@ impl Checked {
             transfer_to: self.each(server.transfer.to, network),
             rotate: server.rotate,
             any_class: server.any_class,
+            cache: None,
+            forward: Vec::new(),
+            loop_check: None,
             zones,
             listen,
         }

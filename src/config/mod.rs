@@ -17,6 +17,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::{
+    cache, forward,
     objects::{
         Needs,
         api::{Access, Asks},
@@ -155,6 +156,19 @@ pub struct Server {
     pub kubernetes: Option<ViewOptions>,
     /// Who may have whole zones.
     pub transfer_to: Vec<IpNet>,
+    /// What is kept of answers.
+    pub cache: Option<cache::Options>,
+    /// Who answers what nothing here does: the first that has the name.
+    pub forward: Vec<forward::Options>,
+    /// Whether questions that come back from upstreams are looked for.
+    pub loop_check: Option<LoopCheck>,
+}
+
+/// `loop`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoopCheck {
+    /// Whether the process ends where one is found, as CoreDNS's does. Else only that upstream is left alone.
+    pub fatal: bool,
 }
 
 impl Config {

@@ -266,6 +266,9 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         any_class: false,
         kubernetes: draft.kubernetes.as_ref().map(|cluster| cluster.view.clone()),
         transfer_to: transfer_to.clone(),
+        cache: None,
+        forward: Vec::new(),
+        loop_check: None,
     };
     servers.into_iter().map(server).collect()
 }
