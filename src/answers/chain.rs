@@ -42,6 +42,11 @@ impl Chain {
         self.next.point(parts)
     }
 
+    /// The same in wire form, as its object spells it.
+    pub fn target(&self) -> &[u8] {
+        self.next.target.wire()
+    }
+
     /// The name to go on from.
     pub fn name(&self) -> &QueryName {
         &self.next.name

@@ -59,6 +59,12 @@ pub enum Why {
     Stale,
     /// A saved state has no such name, and the cluster has not been seen since.
     StaleMiss,
+    /// Others were asked, and none of them answered.
+    NoReply,
+    /// More questions are with others than may be at a time.
+    Busy,
+    /// The question came back from those it was passed on to.
+    Loop,
 }
 
 impl Why {
@@ -70,6 +76,7 @@ impl Why {
             Self::Transfer => PROHIBITED,
             Self::Stale => STALE_ANSWER,
             Self::StaleMiss => STALE_NXDOMAIN_ANSWER,
+            Self::NoReply | Self::Loop => NO_REACHABLE_AUTHORITY,
             _ => OTHER,
         }
     }
@@ -97,6 +104,9 @@ impl Why {
             Self::Transfer => "no zone transfer for this client",
             Self::Stale => "from a saved state: the Kubernetes API has not answered yet",
             Self::StaleMiss => "not in the saved state: the Kubernetes API has not answered yet",
+            Self::NoReply => "no upstream answered",
+            Self::Busy => "too many questions wait for upstreams",
+            Self::Loop => "the question came back from an upstream",
         }
     }
 
@@ -178,3 +188,4 @@ const NOT_READY: u16 = 14;
 const PROHIBITED: u16 = 18;
 const STALE_NXDOMAIN_ANSWER: u16 = 19;
 const NOT_AUTHORITATIVE: u16 = 20;
+const NO_REACHABLE_AUTHORITY: u16 = 22;

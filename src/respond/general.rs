@@ -11,11 +11,12 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 use hickory_proto::{
     ProtoError,
-    op::{Edns, Header, HeaderCounts, Metadata, ResponseCode},
+    op::{Edns, Header, HeaderCounts, Message, Metadata, ResponseCode},
     rr::{Record, rdata::opt::EdnsOption},
     serialize::binary::{BinDecoder, BinEncoder},
 };
@@ -26,7 +27,11 @@ use hickory_server::{
 };
 
 use super::{
-    Asked, Ending, Finding, Memory, Outcome, REPLY_OCTETS_MAX, Responder, Transport, listing, messages::Sections,
+    Asked, Begun, Ending, Finding, Memory, Next, Outcome, REPLY_OCTETS_MAX, Responder, Resumed, Transport, Written,
+    listing,
+    messages::Sections,
+    query,
+    serving::{Desk, Serving},
 };
 use crate::answers::{
     code,
@@ -38,10 +43,19 @@ use crate::answers::{
 /// Answers hickory's requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Handler {
-    responder: Arc<Responder>,
-    listener: usize,
+    serving: Arc<Serving>,
     /// How many messages were answered, so that answers of several addresses turn.
     answered: Arc<AtomicUsize>,
+}
+
+/// What became of a message that came over a stream.
+pub enum Streamed {
+    /// The messages of its reply: several for a transfer.
+    Messages(Vec<Vec<u8>>, Outcome),
+    /// There is no reply.
+    Ignored,
+    /// Others have to be asked: see [`Handler::resume_stream`].
+    Waits,
 }
 
 /// The reply to a request, before it is encoded.
@@ -61,43 +75,68 @@ const RECORDS_PER_MESSAGE: usize = 200;
 impl Handler {
     /// Answers as `listener` of the responder's plan does.
     pub fn new(responder: Arc<Responder>, listener: usize) -> Self {
-        Self { responder, listener, answered: Arc::default() }
+        Self::of(Serving::new(responder, listener))
     }
 
-    /// Answers a message that came over a stream: with one message, or several of a transfer.
-    /// None where there is no reply.
-    pub fn answer_stream(&self, message: &[u8], client: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
+    /// Answers as whoever serves a listener does.
+    pub fn of(serving: Arc<Serving>) -> Self {
+        Self { serving, answered: Arc::default() }
+    }
+
+    /// Answers a message that came over a stream, if it can be answered at once.
+    pub fn answer_stream(&self, message: &[u8], client: SocketAddr) -> Streamed {
         let mut memory = Memory::starting_at(self.answered.fetch_add(1, Ordering::Relaxed));
         let question = match question::read(message, &mut memory.finding.name) {
-            Packet::Ignored => return None,
+            Packet::Ignored => return Streamed::Ignored,
             Packet::Rejected(rejection) => {
                 let mut header = vec![0; HEADER_OCTETS];
                 let octets = reply::reject(rejection, &mut header);
-                return Some((vec![header], Outcome::rejected(rejection.flags & 15, octets)));
+                return Streamed::Messages(vec![header], Outcome::rejected(rejection.flags & 15, octets));
             }
             Packet::Question(question) => question,
         };
-        let asked = Asked { client, transport: Transport::Tcp, listener: self.listener };
+        let desk = self.serving.desk();
+        let asked = Asked { client, transport: Transport::Tcp, listener: desk.listener };
         let mut reply = vec![0; REPLY_OCTETS_MAX];
-        let (ending, octets) = self.responder.write(&question, &asked, REPLY_OCTETS_MAX, &mut memory, &mut reply);
-        if !ending.transfer {
-            reply.truncate(octets);
-            return Some((vec![reply], Outcome::of(&question, &ending, octets)));
+        let (ending, octets) = desk.responder.write(&question, &asked, REPLY_OCTETS_MAX, &mut memory, &mut reply);
+        if ending.next == Next::Transfer {
+            return desk.transferred(&question, client);
         }
-        let encoded = Request::from_bytes(plain(&question), client, Protocol::Tcp).and_then(|request| {
+        let written = Written { ending, octets, limit_octets: REPLY_OCTETS_MAX };
+        match desk.responder.end(&question, &written, Instant::now(), &mut memory, &mut reply) {
+            Begun::Answered(outcome) => {
+                reply.truncate(outcome.reply_octets);
+                Streamed::Messages(vec![reply], outcome)
+            }
+            Begun::Waits | Begun::Ignored => Streamed::Waits,
+        }
+    }
+
+    /// Answers a message that waits for others. None where there is no reply.
+    pub async fn resume_stream(&self, message: &[u8], client: SocketAddr) -> Option<Resumed> {
+        let desk = Arc::clone(&self.serving.desk());
+        let asked = Asked { client, transport: Transport::Tcp, listener: desk.listener };
+        desk.responder.resume(message, &asked).await
+    }
+}
+
+impl Desk {
+    /// A whole zone, in as many messages as it takes.
+    fn transferred(&self, question: &Question<'_>, client: SocketAddr) -> Streamed {
+        let encoded = Request::from_bytes(plain(question), client, Protocol::Tcp).and_then(|request| {
             let answer = self.respond(&request);
             let messages = responses(&request, &answer).map(encode).collect::<Result<Vec<_>, _>>()?;
             Ok((answer.ending, messages))
         });
         match encoded {
             Ok((ending, messages)) => {
-                let outcome = Outcome::of(&question, &ending, messages.iter().map(Vec::len).sum());
-                Some((messages, outcome))
+                let outcome = Outcome::of(question, &ending, messages.iter().map(Vec::len).sum());
+                Streamed::Messages(messages, outcome)
             }
             // What our reader has understood and written again, hickory understands.
             Err(error) => {
                 tracing::warn!(%error, %client, "a question could not be handed on and was dropped");
-                None
+                Streamed::Ignored
             }
         }
     }
@@ -125,15 +164,19 @@ impl Handler {
         Answer { metadata, edns, sections, ending }
     }
 
+    fn asked(&self, request: &Request) -> Asked {
+        let transport = if request.protocol() == Protocol::Udp { Transport::Udp } else { Transport::Tcp };
+        Asked { client: request.src(), transport, listener: self.listener }
+    }
+
     /// Decides a question and collects its records.
     fn settle(&self, request: &Request, question: &Question<'_>, finding: &mut Finding) -> (Ending, Sections) {
-        let transport = if request.protocol() == Protocol::Udp { Transport::Udp } else { Transport::Tcp };
-        let asked = Asked { client: request.src(), transport, listener: self.listener };
+        let asked = self.asked(request);
         let mut sections = Sections::new(question.name);
         let mut ending = self.responder.settle(question, &asked, finding, &mut sections);
-        if let Some(route) = ending.route.filter(|_| ending.transfer) {
+        if let Some(route) = ending.route.filter(|_| ending.next == Next::Transfer) {
             sections.answer = self.responder.transfer(route, finding);
-        } else if transport == Transport::Udp {
+        } else if asked.transport == Transport::Udp {
             // hickory cuts replies in a way of its own: what ours keeps is what is sent.
             let mut reply = vec![0; REPLY_OCTETS_MAX];
             let outcome = self.responder.answer(request.as_slice(), &asked, &mut Memory::default(), &mut reply);
@@ -149,6 +192,18 @@ impl Handler {
 }
 
 impl Answer {
+    /// What others were asked for.
+    fn resumed(request: &Request, resumed: &Resumed) -> Result<Self, ProtoError> {
+        let message = Message::from_vec(&resumed.reply)?;
+        let mut answer = Self::without_records(message.metadata, resumed.outcome.rcode);
+        answer.metadata.id = request.metadata.id;
+        answer.edns = message.edns;
+        answer.sections.answer = message.answers;
+        answer.sections.authority = message.authorities;
+        answer.sections.additional = message.additionals;
+        Ok(answer)
+    }
+
     fn without_records(mut metadata: Metadata, rcode: u16) -> Self {
         metadata.response_code = response_code(rcode);
         let ending = Ending::plain(rcode, None);
@@ -170,7 +225,14 @@ impl Responder {
 #[async_trait::async_trait]
 impl RequestHandler for Handler {
     async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut out: R) -> ResponseInfo {
-        let answer = self.respond(request);
+        let desk = Arc::clone(&self.serving.desk());
+        let mut answer = desk.respond(request);
+        if answer.ending.next.waits() {
+            let resumed = desk.responder.resume(request.as_slice(), &desk.asked(request)).await;
+            if let Some(Ok(resumed)) = resumed.map(|resumed| Answer::resumed(request, &resumed)) {
+                answer = resumed;
+            }
+        }
         let mut info = Header { metadata: answer.metadata, counts: HeaderCounts::default() }.into();
         for response in responses(request, &answer) {
             // A reply that cannot be sent has nobody to be told of.
@@ -190,7 +252,7 @@ fn responses<'a>(
     answer: &'a Answer,
 ) -> impl Iterator<Item = MessageResponse<'a, 'a, Records<'a>, Records<'a>, Records<'a>, Records<'a>>> + Send {
     let Answer { metadata, edns, sections, ending } = answer;
-    let size = if ending.transfer { RECORDS_PER_MESSAGE } else { usize::MAX };
+    let size = if ending.next == Next::Transfer { RECORDS_PER_MESSAGE } else { usize::MAX };
     let first = sections.answer.is_empty().then_some(&[][..]);
     first.into_iter().chain(sections.answer.chunks(size)).map(move |records| {
         let queries = if ending.rcode == code::BADVERS { &*NO_QUESTION } else { &request.queries };
@@ -212,39 +274,15 @@ fn encode<'a>(
     Ok(message)
 }
 
-/// A question in its plainest form: what hickory is given to read. Options that the reply does not
-/// repeat are left out.
+/// What hickory is given to read: options that the reply does not repeat are left out.
 fn plain(question: &Question<'_>) -> Vec<u8> {
-    let mut packet = Vec::with_capacity(HEADER_OCTETS + question.name.len() + 64);
-    let word = |packet: &mut Vec<u8>, word: u16| packet.extend_from_slice(&word.to_be_bytes());
-    let counts = [1, 0, u16::from(question.has_soa), u16::from(question.edns.is_some())];
-    for header in [question.id, question.flags & FLAGS_KEPT].into_iter().chain(counts) {
-        word(&mut packet, header);
-    }
-    packet.extend_from_slice(question.name);
-    word(&mut packet, question.qtype);
-    word(&mut packet, question.qclass);
-    if question.has_soa {
-        packet.extend_from_slice(EMPTY_SOA);
-    }
-    if let Some(edns) = question.edns {
-        packet.push(0);
-        for field in [code::OPT, edns.size_octets, u16::from(edns.version), u16::from(edns.dnssec_ok) << 15] {
-            word(&mut packet, field);
-        }
-        let options: Vec<u8> = echoed(edns.options)
-            .flat_map(|(number, data)| [&number.to_be_bytes(), &(data.len() as u16).to_be_bytes(), data].concat())
-            .collect();
-        word(&mut packet, options.len() as u16);
-        packet.extend(options);
-    }
-    packet
+    query::plain(question, FLAGS_KEPT, None, reply::is_echoed)
 }
 
 /// Opcode, RD and CD: all that a reply repeats.
 const FLAGS_KEPT: u16 = 0x7910;
 /// A SOA of the root with nothing in it: that there is one is all that is asked of IXFR.
-const EMPTY_SOA: &[u8] =
+pub(super) const EMPTY_SOA: &[u8] =
     &[0, 0, code::SOA as u8, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 fn echoed(options: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {

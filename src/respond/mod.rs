@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! packet ─► read ─► route ─► find ─► settle ─► reply
-//!           bytes   server   tables  rcode, SOA
-//!        └─► plain: the same in one step, for the commonest question
+//!           bytes   server   tables  rcode, SOA  ├─► cache: what others said a while ago
+//!        └─► plain: the commonest question       └─► waits: others are asked
 //! ```
 //!
-//! [`Responder::answer`] walks it without waiting and without allocating: UDP. The general path
+//! [`Responder::begin`] walks it without waiting and without allocating: UDP. What others have to be
+//! asked for is begun again by [`Responder::resume`], which waits for them. The general path
 //! ([`general`]) walks the same `Responder::settle` with hickory's messages: transfers, and
 //! programs that mount us in a hickory server. Other messages over TCP are written as for UDP.
 
@@ -14,71 +15,45 @@ mod finish;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod general;
+mod led;
 pub mod listing;
 pub mod messages;
+mod onward;
+mod outcome;
 pub mod plan;
+mod query;
+pub mod serving;
+mod stages;
 pub mod zone_file;
 
-use std::net::SocketAddr;
+use std::time::Instant;
 
 use crate::{
     answers::{
         chain::Chain,
         code,
-        find::{Ask, Found, soa},
+        find::{Ask, Found},
+        foreign::Shown,
         plain::{self, Plain},
         question::{self, AA, Packet, QueryName, Question},
         reply::{self, Reply, Targets},
         sink::Sink,
         why::Why,
     },
+    cache::Look,
     records::view::View,
     search::finish::{Finished, SearchList},
 };
-use plan::{Plan, Server, ShortCut};
+pub use onward::Resumed;
+pub use outcome::{Asked, Begun, Looked, Outcome, Transport};
+pub(crate) use outcome::{Ending, Next, Written};
+use plan::{Listener, Plan, Server, ShortCut};
 
 /// Answers questions by a plan.
 pub struct Responder {
     plan: Plan,
     /// Of each listener.
     short_cuts: Box<[Option<ShortCut>]>,
-}
-
-/// Where a question came from.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked {
-    /// Who asked.
-    pub client: SocketAddr,
-    /// Over what.
-    pub transport: Transport,
-    /// On which listener of the plan.
-    pub listener: usize,
-}
-
-/// What carries a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// A datagram: replies have the client's size.
-    Udp,
-    /// A stream.
-    Tcp,
-}
-
-/// What became of a packet. Metrics and logs are made of this and [`Asked`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The reply's, extended by EDNS (RFC 6891 section 6.1.3).
-    pub rcode: u16,
-    /// The route of the plan that was taken, if it came so far.
-    pub route: Option<usize>,
-    /// QTYPE; 0 where there is none.
-    pub qtype: u16,
-    /// DNSSEC OK.
-    pub dnssec_ok: bool,
-    /// What became of a name that was not finished.
-    pub finished: Option<Finished>,
-    /// Octets of the reply.
-    pub reply_octets: usize,
 }
 
 /// Memory for answering, one for each thread: nothing in it outlives a question but the turn.
@@ -94,20 +69,6 @@ pub(crate) struct Finding {
     pub(crate) name: QueryName,
     chain: Chain,
     turn: u32,
-}
-
-/// How a reply ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
-    pub(crate) rcode: u16,
-    pub(crate) authoritative: bool,
-    pub(crate) route: Option<usize>,
-    /// The whole zone is to be sent. Only a stream comes to this.
-    pub(crate) transfer: bool,
-    /// Why there are no records, for a client that can be told.
-    pub(crate) why: Option<Why>,
-    /// What became of a name that was not finished.
-    pub(crate) finished: Option<Finished>,
 }
 
 /// The golden section of a whole turn: multiples of it are spread evenly, and so is every second or
@@ -128,23 +89,87 @@ impl Responder {
         &self.plan
     }
 
-    /// Writes the reply to a datagram into `buffer`, which has room for [`REPLY_OCTETS_MAX`]
-    /// octets. None where there is no reply.
+    /// Writes the reply to a message into `buffer`, which has room for [`REPLY_OCTETS_MAX`] octets, if it is
+    /// there at once. `now` is the time by which a cache goes.
+    #[inline]
+    pub fn begin(&self, packet: &[u8], asked: &Asked, now: Instant, memory: &mut Memory, buffer: &mut [u8]) -> Begun {
+        self.walk(packet, asked, memory, buffer, |question, written, memory, buffer| {
+            self.end(question, &written, now, memory, buffer)
+        })
+    }
+
+    /// What is to be done with a reply that was written from the tables.
+    #[inline]
+    pub(crate) fn end(
+        &self,
+        question: &Question<'_>,
+        written: &Written,
+        now: Instant,
+        memory: &mut Memory,
+        buffer: &mut [u8],
+    ) -> Begun {
+        match written.ending.next {
+            Next::Nothing | Next::Transfer => written.answered(question),
+            Next::Ask => self.from_cache(question, written, now, memory, buffer),
+            Next::Chase | Next::Complete => Begun::Waits,
+        }
+    }
+
+    /// The same from the tables alone: what others have, this server does not. None where there is no reply.
     #[inline]
     pub fn answer(&self, packet: &[u8], asked: &Asked, memory: &mut Memory, buffer: &mut [u8]) -> Option<Outcome> {
+        match self.walk(packet, asked, memory, buffer, |question, written, _, _| written.answered(question)) {
+            Begun::Answered(outcome) => Some(outcome),
+            Begun::Ignored | Begun::Waits => None,
+        }
+    }
+
+    #[inline]
+    fn walk(
+        &self,
+        packet: &[u8],
+        asked: &Asked,
+        memory: &mut Memory,
+        buffer: &mut [u8],
+        end: impl FnOnce(&Question<'_>, Written, &mut Memory, &mut [u8]) -> Begun,
+    ) -> Begun {
         if let Some(outcome) = self.plain(packet, asked.listener, buffer) {
-            return Some(outcome);
+            return Begun::Answered(outcome);
         }
         match &question::read(packet, &mut memory.finding.name) {
             Packet::Question(question) => {
-                let (ending, octets) = self.write(question, asked, question.udp_limit_octets(), memory, buffer);
-                Some(Outcome::of(question, &ending, octets))
+                let limit_octets = asked.limit_octets(question);
+                let (ending, octets) = self.write(question, asked, limit_octets, memory, buffer);
+                end(question, Written { ending, octets, limit_octets }, memory, buffer)
             }
             Packet::Rejected(rejection) => {
-                Some(Outcome::rejected(rejection.flags & 15, reply::reject(*rejection, buffer)))
+                Begun::Answered(Outcome::rejected(rejection.flags & 15, reply::reject(*rejection, buffer)))
             }
-            Packet::Ignored => None,
+            Packet::Ignored => Begun::Ignored,
         }
+    }
+
+    /// Answers from the cache of the server that the question came to.
+    fn from_cache(
+        &self,
+        question: &Question<'_>,
+        written: &Written,
+        now: Instant,
+        memory: &mut Memory,
+        buffer: &mut [u8],
+    ) -> Begun {
+        let Some(server) = written.ending.route.map(|route| self.server(route)) else { return Begun::Waits };
+        let Some(cache) = &server.stages.cache else { return Begun::Waits };
+        let Look::Hit(hit) = cache.look(question, &memory.finding.name, now) else { return Begun::Waits };
+        let shown = Shown { turn: server.rotate.then(|| memory.finding.turn()), ..hit.shown };
+        let octets = hit.reply.write(question, &shown, written.limit_octets, buffer);
+        let outcome = Outcome::of(question, &written.ending, octets);
+        let looked = Some(Looked::of(&hit));
+        Begun::Answered(Outcome { rcode: hit.reply.rcode(), looked, refresh: hit.refresh, ..outcome })
+    }
+
+    fn server(&self, route: usize) -> &Server {
+        &self.plan.servers[self.plan.routes[route].server]
     }
 
     /// Answers a plain question.
@@ -152,7 +177,12 @@ impl Responder {
     fn plain(&self, packet: &[u8], listener: usize, buffer: &mut [u8]) -> Option<Outcome> {
         let ShortCut { tree, view, route } = self.short_cuts[listener].as_ref()?;
         let Plain { qtype, dnssec_ok, reply_octets } = plain::answer(packet, tree, view, buffer)?;
-        Some(Outcome { rcode: code::NOERROR, route: Some(*route), qtype, dnssec_ok, finished: None, reply_octets })
+        Some(Outcome {
+            route: Some(*route),
+            qtype,
+            dnssec_ok,
+            ..Outcome::rejected(code::NOERROR, reply_octets)
+        })
     }
 
     /// Writes the reply to a question, of at most `limit_octets`.
@@ -196,20 +226,38 @@ impl Responder {
             let expanded = self.plan.expand(asked.listener, question.qtype, tells, finding, sink);
             return expanded.unwrap_or_else(|| told(code::REFUSED, None, self.why_not_here(question, finding)));
         };
-        let server = &self.plan.servers[self.plan.routes[route].server];
+        let server = self.server(route);
         if let code::AXFR | code::IXFR = question.qtype
             && let Some(permission) = may_transfer(server, question, asked, &finding.name)
         {
             return match permission {
-                Ok(()) => Ending { authoritative: true, transfer: true, ..Ending::plain(code::NOERROR, Some(route)) },
+                Ok(()) => {
+                    Ending { authoritative: true, next: Next::Transfer, ..Ending::plain(code::NOERROR, Some(route)) }
+                }
                 Err(code::REFUSED) => told(code::REFUSED, Some(route), Why::Transfer),
                 Err(rcode) => Ending::plain(rcode, Some(route)),
             };
         }
         let found = server.view.as_ref().and_then(|view| self.find(server, view, question.qtype, tells, finding, sink));
         match found.or_else(|| self.plan.expand(asked.listener, question.qtype, tells, finding, sink)) {
-            Some(ending) => Ending { route: ending.route.or(Some(route)), ..ending },
+            Some(ending) => {
+                let next = self.leads_on(listener, &ending, question, finding);
+                Ending { route: ending.route.or(Some(route)), next, ..ending }
+            }
+            None if server.stages.take(&finding.name, question) => {
+                Ending { next: Next::Ask, ..told(server.unanswered, Some(route), Why::NotServed) }
+            }
             None => told(server.unanswered, Some(route), self.why_not_here(question, finding)),
+        }
+    }
+
+    /// Whether others have what the tables' answer leads to.
+    #[inline]
+    fn leads_on(&self, listener: &Listener, ending: &Ending, question: &Question<'_>, finding: &Finding) -> Next {
+        match ending.next {
+            Next::Chase if self.plan.others_take(listener, finding.chain.name(), question) => Next::Chase,
+            _ if ending.finished == Some(Finished::Outside) && self.plan.forwards(listener) => Next::Complete,
+            _ => Next::Nothing,
         }
     }
 
@@ -285,46 +333,11 @@ fn may_transfer(server: &Server, question: &Question<'_>, asked: &Asked, name: &
     })
 }
 
-impl Ending {
-    /// A reply without records, of which nobody else is the authority either.
-    #[inline]
-    pub(crate) fn plain(rcode: u16, route: Option<usize>) -> Self {
-        Self { rcode, authoritative: false, route, transfer: false, why: None, finished: None }
-    }
-
-    /// The reply to a question of which this was found; a negative one gets its SOA.
-    #[inline]
-    fn found<S: Sink>(found: Found, view: &View, tells: bool, why: impl FnOnce() -> Why, sink: &mut S) -> Self {
-        let (rcode, authoritative) = match found {
-            Found::Records | Found::Chase | Found::NoData => (code::NOERROR, true),
-            Found::Miss => (code::NXDOMAIN, true),
-            Found::Unknown => (code::SERVFAIL, true),
-            Found::Failed => (code::SERVFAIL, false),
-            Found::Refused => (code::REFUSED, false),
-        };
-        if let Found::NoData | Found::Miss | Found::Unknown = found {
-            sink.push_negative(soa(view));
-        }
-        let why = match found {
-            _ if !tells => None,
-            Found::Miss if view.is_stale() => Some(why().in_saved_state()),
-            Found::Records | Found::Chase => view.is_stale().then_some(Why::Stale),
-            _ => Some(why()),
-        };
-        Self { authoritative, why, ..Self::plain(rcode, None) }
-    }
-}
-
-impl Outcome {
-    pub(crate) fn rejected(rcode: u16, reply_octets: usize) -> Self {
-        Self { rcode, route: None, qtype: 0, dnssec_ok: false, finished: None, reply_octets }
-    }
-
-    #[inline]
-    pub(crate) fn of(question: &Question<'_>, ending: &Ending, reply_octets: usize) -> Self {
-        let dnssec_ok = question.edns.is_some_and(|edns| edns.dnssec_ok);
-        let Ending { rcode, route, finished, .. } = *ending;
-        Self { rcode, route, qtype: question.qtype, dnssec_ok, finished, reply_octets }
+impl Finding {
+    /// Where this answer's rotation starts.
+    fn turn(&mut self) -> u32 {
+        self.turn = self.turn.wrapping_add(TURN);
+        self.turn
     }
 }
 

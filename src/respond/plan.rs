@@ -7,8 +7,13 @@ use std::{
 
 use ipnet::IpNet;
 
+pub use super::stages::Stages;
 use crate::{
-    answers::{code, plain::Tree, question::QueryName},
+    answers::{
+        code,
+        plain::Tree,
+        question::{QueryName, Question},
+    },
     records::{view::View, zone::Zone},
     search::finish::{Completion, SearchList},
 };
@@ -40,6 +45,8 @@ pub struct Server {
     pub rotate: bool,
     /// The rcode of a name that no stage answers: REFUSED where there is no stage at all.
     pub unanswered: u16,
+    /// What it has beside the tables.
+    pub stages: Stages,
 }
 
 /// Peers that may transfer zones.
@@ -94,6 +101,19 @@ impl Plan {
             let divided = zones.iter().map(|(zone, _)| zone).chain(&view.options.zones).any(|zone| tree.has(zone));
             (leads_here && !divided).then_some(ShortCut { tree, view, route })
         })
+    }
+}
+
+impl Plan {
+    /// Whether others are asked for this name on a listener.
+    pub(crate) fn others_take(&self, listener: &Listener, name: &QueryName, question: &Question<'_>) -> bool {
+        let route = listener.route(name, question.qtype);
+        route.is_some_and(|route| self.servers[self.routes[route].server].stages.take(name, question))
+    }
+
+    /// Whether others are asked for any name on a listener.
+    pub(crate) fn forwards(&self, listener: &Listener) -> bool {
+        listener.zones.iter().any(|&(_, route)| !self.servers[self.routes[route].server].stages.forward.is_empty())
     }
 }
 

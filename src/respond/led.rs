@@ -1,0 +1,89 @@
+//! Where the tables lead: what they say themselves, or whom and what to ask for the rest.
+
+use hickory_proto::{
+    op::Message,
+    rr::{Name, RData, Record, rdata::CNAME},
+    serialize::binary::BinDecodable,
+};
+
+use super::{Asked, Finding, Looked, Memory, Next, REPLY_OCTETS_MAX, Responder, query::Query};
+use crate::{
+    answers::{foreign::Foreign, question::QueryName, sink::Nobody},
+    search::finish::{Evidence, Finished},
+};
+
+/// What is to be done for a question.
+pub(super) enum Lead {
+    /// Nothing: the tables have this.
+    Said(Foreign, Books),
+    /// The stages of this route's server are to be asked.
+    Ask(usize),
+    /// The CNAMEs of `partial` lead to `target`, in wire form.
+    Chase { partial: Foreign, target: Vec<u8>, books: Books },
+    /// One of these names was meant, in this order, or none, which is `miss`.
+    Complete { candidates: Vec<Vec<u8>>, miss: Foreign, books: Books },
+}
+
+/// What metrics want to know.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Books {
+    pub(super) route: Option<usize>,
+    pub(super) finished: Option<Finished>,
+    pub(super) looked: Option<Looked>,
+}
+
+/// Asks the tables. None where what they say cannot stand in a message.
+pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Option<Lead> {
+    let mut memory = Box::new(Memory::starting_at(fastrand::usize(..)));
+    let question = query.read(&mut memory.finding.name);
+    let ending = responder.settle(&question, asked, &mut memory.finding, &mut Nobody);
+    let books = Books { route: ending.route, finished: ending.finished, looked: None };
+    if let (Next::Ask, Some(route)) = (ending.next, ending.route) {
+        return Some(Lead::Ask(route));
+    }
+    let mut buffer = vec![0; REPLY_OCTETS_MAX];
+    let (ending, octets) = responder.write(&question, asked, REPLY_OCTETS_MAX, &mut memory, &mut buffer);
+    let said = Foreign::read(&buffer[..octets], &question).ok()?;
+    Some(match ending.next {
+        Next::Chase => Lead::Chase { partial: said, target: memory.finding.chain.target().to_vec(), books },
+        Next::Complete => {
+            let candidates = candidates(responder, books.route?, &memory.finding)?;
+            Lead::Complete { candidates, miss: said, books }
+        }
+        Next::Ask | Next::Transfer | Next::Nothing => Lead::Said(said, books),
+    })
+}
+
+/// The names outside that a search list may mean: behind the domains of the node, and as it is.
+fn candidates(responder: &Responder, route: usize, finding: &Finding) -> Option<Vec<Vec<u8>>> {
+    let (zone, _) = responder.server(route).zone_of(&finding.name)?;
+    let base = Evidence::of(&finding.name, zone)?.base;
+    let domains = responder.plan().completion.as_ref()?.node_domains.iter().map(|domain| domain.wire());
+    let names = domains.chain([&[0][..]]).map(|domain| [base, domain].concat());
+    Some(names.filter(|name| QueryName::new().read(name).is_some()).collect())
+}
+
+/// The CNAMEs of one reply, and the records of the other behind them. Whatever its rcode: the alias exists.
+pub(super) fn joined(partial: &Foreign, rest: &Foreign) -> Option<Foreign> {
+    let mut message = partial.message().ok()?;
+    message.answers.extend(rest.message().ok()?.answers);
+    message.metadata.recursion_available = rest.is_recursive();
+    Foreign::from_message(&message).ok()
+}
+
+/// The reply to a question about `candidate`, as one to the query, of which it is an alias.
+pub(super) fn aliased(query: &Query, candidate: &[u8], said: &Foreign) -> Option<Foreign> {
+    let asked = Message::from_vec(query.message()).ok()?;
+    let mut message = said.message().ok()?;
+    if message.answers.is_empty() {
+        // There is no alias without records, as with an ExternalName (behaviour A4).
+        message.queries = asked.queries;
+        return Foreign::from_message(&message).ok();
+    }
+    let owner = asked.queries.first()?.name().clone();
+    let target = Name::from_bytes(candidate).ok()?;
+    let ttl_secs = said.ttl_secs_min().unwrap_or_default();
+    message.answers.insert(0, Record::from_rdata(owner, ttl_secs, RData::CNAME(CNAME(target))));
+    message.queries = asked.queries;
+    Foreign::from_message(&message).ok()
+}

@@ -1,0 +1,321 @@
+//! The part of a query's path that waits: what others have to be asked for.
+//!
+//! ```text
+//! hop ─► tables ─┬─► ask ─► cache ─► forward      a name of somebody else's
+//!                ├─► chase: hop for what the CNAME points at
+//!                └─► complete: hop for each name that the search list may mean
+//! ```
+//!
+//! A hop starts from the listener each time, so a name that is led to gets the answer that a client would
+//! get for it (behaviour A4, D1). Hops are few, and each waits no longer than a forwarder does.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::time::timeout;
+
+use super::{
+    Asked, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
+    led::{self, Books, Lead},
+    plan::Server,
+    query::Query,
+};
+use crate::{
+    answers::{
+        code,
+        foreign::{Foreign, Shown, Ttl},
+        question::{self, Packet, QueryName, Question},
+        reply::{Reply, Targets},
+        why::Why,
+    },
+    cache::{Cache, Hit, Look},
+    forward::{Asking, Failure, Over},
+    search::finish::Finished,
+};
+
+/// The reply to a question that has waited.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The message.
+    pub reply: Vec<u8>,
+    /// What became of the question.
+    pub outcome: Outcome,
+    /// What went wrong, for the log.
+    pub error: Option<String>,
+}
+
+/// Asks others for one client.
+#[derive(Clone)]
+struct Onward {
+    responder: Arc<Responder>,
+    asked: Asked,
+}
+
+/// What was said to a question.
+#[derive(Clone)]
+struct Said {
+    reply: Arc<Foreign>,
+    shown: Shown,
+    books: Books,
+}
+
+/// Nobody said anything.
+struct Unsaid {
+    rcode: u16,
+    why: Why,
+    error: String,
+    books: Books,
+}
+
+type Heard = Result<Said, Unsaid>;
+
+/// A name leads on so often: an alias of an alias of a completed name is three.
+const HOPS_MAX: usize = 8;
+/// What an OPT record and an Extended DNS Error take, beside the options that are repeated.
+const OPT_OCTETS: usize = 128;
+
+impl Responder {
+    /// Answers a question that [`begin`](Self::begin) said waits. None where there is no reply.
+    pub async fn resume(self: &Arc<Self>, packet: &[u8], asked: &Asked) -> Option<Resumed> {
+        let mut name = QueryName::new();
+        let Packet::Question(question) = question::read(packet, &mut name) else { return None };
+        let onward = Onward { responder: self.clone(), asked: *asked };
+        let heard = onward.hop(Query::onward(&question), HOPS_MAX).await;
+        Some(onward.written(&question, heard))
+    }
+
+    /// Asks others once more for what a cache has, and keeps what they say.
+    pub async fn refresh(self: &Arc<Self>, packet: &[u8], asked: &Asked) {
+        let mut name = QueryName::new();
+        let Packet::Question(question) = question::read(packet, &mut name) else { return };
+        let Some(route) = self.plan().listeners[asked.listener].route(&name, question.qtype) else { return };
+        // Whoever asks next hears of a failure.
+        let _ = Onward { responder: self.clone(), asked: *asked }.fetch(route, Query::onward(&question)).await;
+    }
+}
+
+impl Onward {
+    /// What a client would hear that asks this.
+    fn hop(&self, query: Query, hops_left: usize) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
+        Box::pin(async move {
+            let Some(hops_left) = hops_left.checked_sub(1) else { return Err(Unsaid::endless()) };
+            let lead = led::look(&self.responder, &query, &self.asked);
+            match lead.ok_or_else(|| Unsaid::unfit(Books::default()))? {
+                Lead::Said(reply, books) => Ok(self.own(reply, books)),
+                Lead::Ask(route) => self.ask(route, query).await,
+                Lead::Chase { partial, target, books } => {
+                    let rest = self.hop(query.about(&target), hops_left).await?;
+                    let joined = led::joined(&partial, &rest.reply).ok_or_else(|| Unsaid::unfit(books))?;
+                    Ok(self.own(joined, Books { looked: rest.books.looked, ..books }))
+                }
+                Lead::Complete { candidates, miss, books } => self.complete(&query, candidates, miss, books, hops_left).await,
+            }
+        })
+    }
+
+    /// The first of the names that exists, whatever its types, is what was meant.
+    async fn complete(
+        &self,
+        query: &Query,
+        candidates: Vec<Vec<u8>>,
+        miss: Foreign,
+        books: Books,
+        hops_left: usize,
+    ) -> Heard {
+        for candidate in candidates {
+            let said = self.hop(query.about(&candidate), hops_left).await?;
+            if said.reply.rcode() == code::NXDOMAIN {
+                continue;
+            }
+            let aliased = led::aliased(query, &candidate, &said.reply).ok_or_else(|| Unsaid::unfit(books))?;
+            return Ok(Said { shown: aliased.as_it_came(), reply: Arc::new(aliased), books });
+        }
+        Ok(self.own(miss, Books { finished: Some(Finished::Nowhere), ..books }))
+    }
+
+    /// A reply that was made here passes the cache of its server, which keeps none of it and limits its TTLs.
+    fn own(&self, reply: Foreign, books: Books) -> Said {
+        let server = books.route.map(|route| self.responder.server(route));
+        let ttl = match (server.and_then(|server| server.stages.cache.as_deref()), reply.ttl_secs_min()) {
+            (Some(cache), Some(ttl_secs)) => Ttl::All(cache.clamp_secs(ttl_secs, !reply.is_success())),
+            _ => Ttl::AsIs,
+        };
+        Said { shown: Shown { ttl, ..reply.as_it_came() }, reply: Arc::new(reply), books }
+    }
+
+    // ----------- Others ----------------------------------------------------
+
+    async fn ask(&self, route: usize, query: Query) -> Heard {
+        let server = self.responder.server(route);
+        let mut name = QueryName::new();
+        let question = query.read(&mut name);
+        if server.stages.loops.as_ref().is_some_and(|loops| loops.returned(&name, question.qtype)) {
+            return Err(Unsaid::came_back(route));
+        }
+        let Some(cache) = &server.stages.cache else { return self.fetch(route, query).await };
+        match cache.look(&question, &name, Instant::now()) {
+            Look::Hit(hit) => {
+                if hit.refresh {
+                    self.refresh(route, query);
+                }
+                Ok(Said::kept(hit, route))
+            }
+            Look::Stale(hit) => match hit.verify {
+                Some(verify) => self.verify(route, query, verify.timeout, hit).await,
+                None => {
+                    if hit.refresh {
+                        self.refresh(route, query);
+                    }
+                    Ok(Said::kept(hit, route))
+                }
+            },
+            Look::Miss => match self.fetch(route, query.clone()).await {
+                Err(unsaid) => match Self::fallback(cache, &query) {
+                    Some(hit) => Ok(Said::kept(hit, route)),
+                    None => Err(unsaid),
+                },
+                said => said,
+            },
+        }
+    }
+
+    /// Something stale is used where nothing newer comes in time. What comes later is kept.
+    async fn verify(&self, route: usize, query: Query, patience: Option<Duration>, stale: Hit) -> Heard {
+        let (onward, patience) = (self.clone(), patience.unwrap_or(Duration::MAX));
+        let newer = tokio::spawn(async move { onward.fetch(route, query).await });
+        match timeout(patience, newer).await {
+            Ok(Ok(Ok(said))) if said.reply.rcode() != code::SERVFAIL => Ok(said),
+            _ => Ok(Said::kept(stale, route)),
+        }
+    }
+
+    /// Asks for the next client, and lets nobody wait for it.
+    fn refresh(&self, route: usize, query: Query) {
+        let onward = self.clone();
+        tokio::spawn(async move { drop(onward.fetch(route, query).await) });
+    }
+
+    fn fallback(cache: &Cache, query: &Query) -> Option<Hit> {
+        let mut name = QueryName::new();
+        cache.fallback(&query.read(&mut name), &name, Instant::now())
+    }
+
+    /// Asks upstreams, and keeps what they say.
+    async fn fetch(&self, route: usize, query: Query) -> Heard {
+        let server = self.responder.server(route);
+        let mut name = QueryName::new();
+        let question = query.read(&mut name);
+        let reply = self.forward(server, &query, &question, &name, route).await?;
+        let Some(cache) = &server.stages.cache else {
+            let books = Books { route: Some(route), ..Books::default() };
+            return Ok(Said { shown: reply.as_it_came(), reply, books });
+        };
+        let shown = cache.keep(&question, &name, &reply, Instant::now());
+        Ok(Said { reply, shown, books: Books { route: Some(route), finished: None, looked: Some(Looked::Missed) } })
+    }
+
+    /// Asks the forwarders that take the name, one after the other where one hands on.
+    async fn forward(
+        &self,
+        server: &Server,
+        query: &Query,
+        question: &Question<'_>,
+        name: &QueryName,
+        route: usize,
+    ) -> Result<Arc<Foreign>, Unsaid> {
+        let over = match self.asked.transport {
+            Transport::Udp => Over::Udp,
+            Transport::Tcp => Over::Tcp,
+        };
+        let asking = Asking { query: query.message(), over, reply_octets_max: self.asked.limit_octets(question) };
+        let mut takers = server.stages.forward.iter().filter(|forwarder| forwarder.takes(name)).peekable();
+        while let Some(forwarder) = takers.next() {
+            let answer = forwarder.ask(&asking).await.map_err(|failure| Unsaid::failed(&failure, route))?;
+            if takers.peek().is_some() && forwarder.hands_on(&answer) {
+                continue;
+            }
+            let books = Books { route: Some(route), ..Books::default() };
+            return Foreign::read(&answer.message, question).map(Arc::new).map_err(|_| Unsaid::unfit(books));
+        }
+        Err(Unsaid::nobody(route, server.unanswered))
+    }
+
+    // ----------- The reply -------------------------------------------------
+
+    fn written(&self, question: &Question<'_>, heard: Heard) -> Resumed {
+        let limit_octets = self.asked.limit_octets(question);
+        let options = question.edns.map_or(0, |edns| edns.options.len());
+        let (mut reply, error, rcode, books, octets);
+        match heard {
+            Ok(said) => {
+                let rotates = said.books.route.is_some_and(|route| self.responder.server(route).rotate);
+                let shown = Shown { turn: rotates.then(fastrand::u32).or(said.shown.turn), ..said.shown };
+                reply = vec![0; (said.reply.octets() + options + OPT_OCTETS).min(REPLY_OCTETS_MAX)];
+                octets = said.reply.write(question, &shown, limit_octets, &mut reply);
+                (rcode, books, error) = (said.reply.rcode(), said.books, None);
+            }
+            Err(unsaid) => {
+                reply = vec![0; question.name.len() + options + 2 * OPT_OCTETS];
+                let mut targets = Targets::default();
+                let mut failure = Reply::new(question, limit_octets, &mut targets, &mut reply);
+                let why = self.responder.plan().tells_why.then_some(unsaid.why);
+                octets = failure.finish(question, 0, unsaid.rcode, why);
+                (rcode, books, error) = (unsaid.rcode, unsaid.books, Some(unsaid.error));
+            }
+        }
+        reply.truncate(octets);
+        let outcome = Outcome {
+            rcode,
+            route: books.route,
+            qtype: question.qtype,
+            dnssec_ok: question.edns.is_some_and(|edns| edns.dnssec_ok),
+            finished: books.finished,
+            looked: books.looked,
+            refresh: false,
+            reply_octets: octets,
+        };
+        Resumed { reply, outcome, error }
+    }
+}
+
+impl Said {
+    fn kept(hit: Hit, route: usize) -> Self {
+        let looked = Some(Looked::of(&hit));
+        Self { reply: hit.reply, shown: hit.shown, books: Books { route: Some(route), finished: None, looked } }
+    }
+}
+
+impl Unsaid {
+    fn failed(failure: &Failure, route: usize) -> Self {
+        let why = if failure.rcode() == code::REFUSED { Why::Busy } else { Why::NoReply };
+        Self { rcode: failure.rcode(), why, error: failure.to_string(), books: Books::of(route) }
+    }
+
+    fn came_back(route: usize) -> Self {
+        let error = "the question came back from an upstream".into();
+        Self { rcode: code::SERVFAIL, why: Why::Loop, error, books: Books::of(route) }
+    }
+
+    fn unfit(books: Books) -> Self {
+        let error = "an upstream's reply does not hold together".into();
+        Self { rcode: code::SERVFAIL, why: Why::NoReply, error, books }
+    }
+
+    fn endless() -> Self {
+        let error = format!("a name leads to another one more than {HOPS_MAX} times");
+        Self { rcode: code::SERVFAIL, why: Why::Target, error, books: Books::default() }
+    }
+
+    fn nobody(route: usize, rcode: u16) -> Self {
+        Self { rcode, why: Why::NotServed, error: "no next plugin found".into(), books: Books::of(route) }
+    }
+}
+
+impl Books {
+    fn of(route: usize) -> Self {
+        Self { route: Some(route), ..Self::default() }
+    }
+}
