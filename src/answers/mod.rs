@@ -9,6 +9,7 @@
 
 pub mod chain;
 pub mod find;
+pub mod foreign;
 pub mod nameserver;
 pub mod place;
 pub mod plain;
@@ -34,8 +35,10 @@ pub mod code {
     pub const DS: u16 = 43;
     pub const IXFR: u16 = 251;
     pub const AXFR: u16 = 252;
+    pub const ANY: u16 = 255;
 
     pub const CLASS_IN: u16 = 1;
+    pub const CLASS_ANY: u16 = 255;
 
     /// The EDNS option of RFC 8914.
     pub const EXTENDED_ERROR: u16 = 15;

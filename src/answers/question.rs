@@ -329,6 +329,10 @@ pub const TC: u16 = 0x0200;
 pub const OPCODE: u16 = 0x7800;
 /// "Recursion desired."
 pub const RD: u16 = 0x0100;
+/// "Recursion available."
+pub const RA: u16 = 0x0080;
+/// "Authentic data" (RFC 6840 section 5.8).
+pub const AD: u16 = 0x0020;
 /// "Checking disabled."
 pub const CD: u16 = 0x0010;
 /// What a client without EDNS can take (RFC 1035 section 4.2.1).

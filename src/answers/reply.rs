@@ -5,6 +5,7 @@
 //! When a record does not fit, it and all behind it are left out, and TC says so.
 
 mod names;
+pub(super) mod opt;
 pub(super) mod whole;
 
 use std::net::IpAddr;
@@ -16,7 +17,8 @@ use super::{
     why::Why,
 };
 use crate::records::name::{NAME_OCTETS_MAX, Name};
-use whole::{FIXED_OCTETS, OPT_OCTETS, SOA_DATA, soa_data, whole_a, whole_aaaa, whole_opt, whole_soa};
+use opt::{EXTENDED_ERROR_OCTETS, Opt};
+use whole::{FIXED_OCTETS, SOA_DATA, soa_data, whole_a, whole_aaaa, whole_soa};
 
 /// A reply that is being written.
 pub struct Reply<'o> {
@@ -56,8 +58,6 @@ impl Default for Targets {
 const TARGETS_KEPT: usize = 64;
 /// Pointers reach so far (RFC 1035 section 4.1.4).
 const POINTER_MAX: usize = 0x3fff;
-/// An Extended DNS Error without its text (RFC 8914 section 2).
-const EXTENDED_ERROR_OCTETS: usize = 6;
 
 impl<'o> Reply<'o> {
     /// Starts the reply to a question: the header to come, and the question as it was sent.
@@ -70,8 +70,7 @@ impl<'o> Reply<'o> {
         let [c, d] = question.qclass.to_be_bytes();
         buffer[HEADER_OCTETS..name_end].copy_from_slice(question.name);
         buffer[name_end..question_end].copy_from_slice(&[a, b, c, d]);
-        let opt = question.edns.map_or(0, |edns| OPT_OCTETS + echoed_octets(edns.options));
-        let limit_octets = limit_octets.min(buffer.len()).saturating_sub(opt).max(1);
+        let limit_octets = limit_octets.min(buffer.len()).saturating_sub(opt::octets(question)).max(1);
         Self {
             length: question_end,
             limit: limit_octets,
@@ -112,23 +111,10 @@ impl<'o> Reply<'o> {
     }
 
     fn push_opt(&mut self, size_octets: u16, dnssec_ok: bool, rcode: u16, options: &[u8], why: Option<Why>) {
-        let start = self.length;
         // Its room is what records have left: a reply is never cut for it.
-        let fits = |why: &Why| start + EXTENDED_ERROR_OCTETS + why.phrase().len() <= self.limit;
-        let why = why.filter(fits);
-        self.put(&whole_opt(size_octets, dnssec_ok, rcode));
-        for (number, data) in question::Options(options).flatten().filter(|(number, _)| is_echoed(*number)) {
-            self.put(&number.to_be_bytes());
-            self.put(&(data.len() as u16).to_be_bytes());
-            self.put(data);
-        }
-        if let Some(why) = why {
-            let octets = EXTENDED_ERROR_OCTETS - 4 + why.phrase().len();
-            self.put([code::EXTENDED_ERROR, octets as u16, why.code()].map(u16::to_be_bytes).as_flattened());
-            self.put(why.phrase().as_bytes());
-        }
-        let data_octets = (self.length - start - OPT_OCTETS) as u16;
-        self.buffer[start + OPT_OCTETS - 2..start + OPT_OCTETS].copy_from_slice(&data_octets.to_be_bytes());
+        let fits = |why: &Why| self.length + EXTENDED_ERROR_OCTETS + why.phrase().len() <= self.limit;
+        let error = why.filter(fits).map(|why| (why.code(), why.phrase().as_bytes()));
+        self.length = Opt { size_octets, dnssec_ok, rcode, options, error }.write(self.buffer, self.length);
         self.counts[2] += 1;
     }
 
@@ -332,11 +318,6 @@ pub fn reject(rejection: Rejection, buffer: &mut [u8]) -> usize {
 /// Options that a reply repeats: in order NSID, EXPIRE, COOKIE, KEEPALIVE and PADDING (behaviour B3).
 pub fn is_echoed(option: u16) -> bool {
     matches!(option, 3 | 9 | 10 | 11 | 12)
-}
-
-fn echoed_octets(options: &[u8]) -> usize {
-    let echoed = question::Options(options).flatten().filter(|(number, _)| is_echoed(*number));
-    echoed.map(|(_, data)| 4 + data.len()).sum()
 }
 
 /// The numbers of every SOA (behaviour A2).

@@ -1,0 +1,1 @@
+//! Replies of others, as they come and as they go.
