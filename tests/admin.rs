@@ -287,7 +287,7 @@ impl Page {
 /// One listener, one zone.
 fn plan() -> Plan {
     Plan {
-        servers: vec![Server { view: None, transfer: None, rotate: false, unanswered: 5 }],
+        servers: vec![Server { view: None, transfer: None, rotate: false, unanswered: 5, ..Server::default() }],
         listeners: vec![Listener { address: "0.0.0.0:53".parse().unwrap(), any_class: false, zones: Vec::new() }],
         routes: vec![Route { listener: 0, zone: ".".into(), server: 0 }],
         ..Plan::default()

@@ -198,12 +198,20 @@ async fn a_packet_that_breaks_the_answering_gets_servfail_and_the_next_its_answe
     impl Answer for Fragile {
         type Memory = usize;
 
-        fn answer(&self, packet: &[u8], _: &Asked, answered: &mut usize, reply: &mut [u8]) -> Option<Outcome> {
+        fn listener(&self) -> usize {
+            0
+        }
+
+        fn begin(&self, packet: &[u8], _: &Asked, answered: &mut usize, reply: &mut [u8]) -> Begun {
             *answered += 1;
             assert!(packet[12] != 0, "as asked");
             reply[..12].copy_from_slice(&packet[..12]);
             (reply[2], reply[11]) = (0x80, *answered as u8);
-            Some(Outcome { rcode: 0, route: None, qtype: 1, dnssec_ok: false, finished: None, reply_octets: 12 })
+            Begun::Answered(Outcome { reply_octets: 12, ..Outcome::default() })
+        }
+
+        fn desk(&self) -> Option<Arc<Desk>> {
+            None
         }
     }
 

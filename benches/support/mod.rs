@@ -138,7 +138,7 @@ pub(crate) fn responder(view: Arc<View>) -> Responder {
 pub(crate) fn responder_with(view: Arc<View>, completion: Option<Completion>) -> Responder {
     Responder::new(Plan {
         completion,
-        servers: vec![Server { view: Some(view), transfer: None, rotate: true, unanswered: 2 }],
+        servers: vec![Server { view: Some(view), transfer: None, rotate: true, unanswered: 2, ..Server::default() }],
         listeners: vec![Listener {
             address: ([0, 0, 0, 0], 53).into(),
             any_class: true,

@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::BTreeSet,
+    iter,
     net::{IpAddr, SocketAddr},
     path::Path,
     sync::Arc,
@@ -16,17 +17,20 @@ use crate::{
         service::wire_label,
         view::{View, ViewOptions},
     },
-    respond::plan::{self, Listener, Plan, Route, Transfer},
+    respond::plan::{self, Listener, Plan, Route, Stages, Transfer},
     search::{
         ResolvConf, Resolver,
         finish::{Completion, SearchList},
     },
 };
 
-/// Compiles a configuration. `interfaces` are the addresses of this host, for NS records.
-pub(super) fn plan(config: &Config, interfaces: &[IpAddr]) -> Plan {
+/// Compiles a configuration. `interfaces` are the addresses of this host, for NS records; `stages` has what
+/// each server, by its place, has beside its tables.
+pub(super) fn plan(config: &Config, interfaces: &[IpAddr], stages: Vec<Stages>) -> Plan {
+    let stages = stages.into_iter().map(Some).chain(iter::repeat_with(|| None));
+    let servers = config.servers.iter().zip(stages);
     let mut plan = Plan {
-        servers: config.servers.iter().map(|server| self::server(server, interfaces)).collect(),
+        servers: servers.map(|(server, stages)| self::server(server, interfaces, stages.unwrap_or_default())).collect(),
         tells_why: config.extended_errors,
         search: config
             .search
@@ -54,12 +58,13 @@ pub(super) fn listen_addresses(config: &Config) -> BTreeSet<SocketAddr> {
     config.servers.iter().flat_map(|server| server.listen.iter().copied()).collect()
 }
 
-fn server(server: &Server, interfaces: &[IpAddr]) -> plan::Server {
+fn server(server: &Server, interfaces: &[IpAddr], stages: Stages) -> plan::Server {
     let local_addresses = local_addresses(&server.listen, interfaces);
     let view = server.kubernetes.clone().map(|options| Arc::new(View::new(ViewOptions { local_addresses, ..options })));
     plan::Server {
         // A server that has stages fails where none answers; one that has none refuses.
-        unanswered: if view.is_some() { code::SERVFAIL } else { code::REFUSED },
+        unanswered: if view.is_some() || stages.names().next().is_some() { code::SERVFAIL } else { code::REFUSED },
+        stages,
         view,
         transfer: (!server.transfer_to.is_empty()).then(|| Transfer { to: server.transfer_to.clone() }),
         rotate: server.rotate,

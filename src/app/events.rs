@@ -54,25 +54,41 @@ impl Events for Counted {
     }
 }
 
-impl Tally for Arc<Cells> {
+/// The counters of one thread.
+pub(super) struct Tallied {
+    cells: Arc<Cells>,
+    metrics: Arc<Metrics>,
+}
+
+impl Tallied {
+    pub(super) fn new(metrics: &Arc<Metrics>) -> Self {
+        Self { cells: metrics.cells(), metrics: metrics.clone() }
+    }
+}
+
+impl Tally for Tallied {
+    fn renew(&mut self) {
+        self.cells = self.metrics.cells();
+    }
+
     #[inline]
     fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome) {
-        self.record(asked, query_octets, outcome);
+        self.cells.record(asked, query_octets, outcome);
     }
 
     fn took(&self, route: Option<usize>, took: Duration, questions: u64) {
-        self.record_duration(route, took, questions);
+        self.cells.record_duration(route, took, questions);
     }
 
     fn ignored(&self, packet: &[u8]) {
-        self.record_ignored(packet);
+        self.cells.record_ignored(packet);
     }
 
     fn unsent(&self, replies: usize) {
-        self.dropped.unsent.add(replies as u64);
+        self.cells.dropped.unsent.add(replies as u64);
     }
 
     fn panicked(&self) {
-        self.panics.add(1);
+        self.cells.panics.add(1);
     }
 }

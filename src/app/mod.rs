@@ -14,6 +14,7 @@ pub mod keeper;
 pub mod live;
 mod signals;
 pub mod source;
+mod stages;
 
 use std::{
     io,
@@ -39,17 +40,24 @@ use crate::{
     admin::{Admin, Shown, api::Api, readiness::Readiness},
     config::{Config, UdpSockets},
     explain::Explainer,
+    forward,
     objects::{Service, ServiceSpec},
     observe::metrics::Metrics,
     records::{name::Name, store::Store},
-    respond::{Responder, general::Handler, plan::Plan},
+    respond::{
+        Responder,
+        general::Handler,
+        plan::{Plan, Stages},
+        serving::Serving,
+    },
     sockets::{
         bind::{self, BindError, Bound},
+        later::Later,
         portable,
         tcp::{Streams, TcpLimits},
     },
 };
-use events::Counted;
+use events::{Counted, Tallied};
 pub use feed::{Feed, News};
 pub use signals::Signals;
 
@@ -68,6 +76,8 @@ pub struct Server {
     bound: Vec<Bound>,
     workers: Vec<JoinHandle<()>>,
     tasks: JoinSet<()>,
+    /// Waits for others, once the server is started.
+    later: Option<Later<Counted>>,
     /// Tells threads to answer what has arrived, and end.
     stop: Arc<AtomicBool>,
     /// Tells tasks the same.
@@ -85,6 +95,9 @@ pub enum StartError {
     /// The admin address.
     #[error("{0}: choose another address for [admin] listen, or [] for none")]
     Admin(io::Error),
+    /// What others are asked with.
+    #[error(transparent)]
+    Forward(#[from] forward::StartError),
     /// The batched sockets are asked for where there are none.
     #[error("sockets = \"batched\" needs Linux: write \"auto\" or \"portable\"")]
     NotBatched,
@@ -105,12 +118,14 @@ impl Server {
         if config.udp.sockets == UdpSockets::Batched && cfg!(not(target_os = "linux")) {
             return Err(StartError::NotBatched);
         }
-        let (plan, store) = Self::tables(config);
-        let metrics = Arc::new(Metrics::new(&plan));
-        let readiness = Readiness::new();
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let runtime =
             Builder::new_multi_thread().worker_threads(cores.min(RUNTIME_THREADS_MAX)).enable_all().build()?;
+        let metrics = Arc::new(Metrics::new(&Plan::default()));
+        let stages = stages::build(config, &metrics.forward, runtime.handle(), &[])?;
+        let (plan, store) = Self::compiled(config, stages);
+        metrics.use_plan(&plan);
+        let readiness = Readiness::new();
         let threads = config.udp.threads.unwrap_or(cores);
         let bound = plan.listeners.iter().map(|listener| bind::bind_both(listener.address, threads));
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
@@ -128,6 +143,7 @@ impl Server {
             bound,
             workers: Vec::new(),
             tasks: JoinSet::new(),
+            later: None,
             stop: Arc::default(),
             drain: watch::channel(false).0,
             close_admin: watch::channel(false).0,
@@ -138,7 +154,11 @@ impl Server {
 
     /// The tables of a configuration, without a server: for looking at records.
     pub fn tables(config: &Config) -> (Plan, Store) {
-        let plan = compile::plan(config, &compile::interface_addresses());
+        Self::compiled(config, Vec::new())
+    }
+
+    fn compiled(config: &Config, stages: Vec<Stages>) -> (Plan, Store) {
+        let plan = compile::plan(config, &compile::interface_addresses(), stages);
         let store = Store::new(plan.servers.iter().filter_map(|server| server.view.clone()).collect());
         (plan, store)
     }
@@ -151,13 +171,16 @@ impl Server {
         let runtime = self.runtime.handle().clone();
         let _in_runtime = runtime.enter();
         let counted = Counted::new(&self.metrics);
+        let later = Later::new(runtime.clone(), counted.clone());
         let streams = Streams::new(self.tcp_limits, counted.clone());
         for (listener, bound) in std::mem::take(&mut self.bound).into_iter().enumerate() {
-            let handler = Handler::new(self.responder.clone(), listener);
+            let serving = Serving::new(self.responder.clone(), listener);
+            let handler = Handler::of(serving.clone());
             let tcp = tokio::net::TcpListener::from_std(bound.tcp)?;
             self.tasks.spawn(streams.clone().serve(tcp, listener, handler, self.drain.subscribe()));
-            self.start_udp(listener, bound.udp, &counted)?;
+            self.start_udp(listener, &serving, bound.udp, &counted, &later)?;
         }
+        self.later = Some(later);
         Ok(())
     }
 
@@ -176,18 +199,25 @@ impl Server {
     }
 
     #[cfg(target_os = "linux")]
-    fn start_udp(&mut self, listener: usize, sockets: Vec<socket2::Socket>, counted: &Counted) -> io::Result<()> {
+    fn start_udp(
+        &mut self,
+        listener: usize,
+        serving: &Arc<Serving>,
+        sockets: Vec<socket2::Socket>,
+        counted: &Counted,
+        later: &Later<Counted>,
+    ) -> io::Result<()> {
         use crate::sockets::udp::Worker;
 
         if self.sockets == UdpSockets::Portable {
-            return self.start_portable(listener, sockets, counted);
+            return self.start_portable(serving, sockets, counted, later);
         }
         for (index, socket) in sockets.into_iter().enumerate() {
             let worker = Worker {
-                socket,
-                responder: self.responder.clone(),
-                listener,
-                tally: self.metrics.cells(),
+                socket: Arc::new(socket),
+                serving: serving.clone(),
+                later: later.clone(),
+                tally: Tallied::new(&self.metrics),
                 turn: index,
                 stop: self.stop.clone(),
             };
@@ -197,14 +227,27 @@ impl Server {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn start_udp(&mut self, listener: usize, sockets: Vec<socket2::Socket>, counted: &Counted) -> io::Result<()> {
-        self.start_portable(listener, sockets, counted)
+    fn start_udp(
+        &mut self,
+        _listener: usize,
+        serving: &Arc<Serving>,
+        sockets: Vec<socket2::Socket>,
+        counted: &Counted,
+        later: &Later<Counted>,
+    ) -> io::Result<()> {
+        self.start_portable(serving, sockets, counted, later)
     }
 
-    fn start_portable(&mut self, listener: usize, sockets: Vec<socket2::Socket>, counted: &Counted) -> io::Result<()> {
+    fn start_portable(
+        &mut self,
+        serving: &Arc<Serving>,
+        sockets: Vec<socket2::Socket>,
+        counted: &Counted,
+        later: &Later<Counted>,
+    ) -> io::Result<()> {
         for socket in sockets {
             let served =
-                portable::serve(socket, listener, self.responder.clone(), counted.clone(), self.drain.subscribe());
+                portable::serve(socket, serving.clone(), later.clone(), counted.clone(), self.drain.subscribe());
             self.tasks.spawn(async move {
                 if let Err(error) = served.await {
                     tracing::error!(%error, "a UDP socket is not served");
@@ -296,12 +339,22 @@ impl Server {
             let _ = worker.join();
         }
         let mut tasks = std::mem::take(&mut self.tasks);
-        self.runtime.block_on(async { while tasks.join_next().await.is_some() {} });
+        let later = self.later.take();
+        self.runtime.block_on(async {
+            while tasks.join_next().await.is_some() {}
+            if let Some(later) = later
+                && !later.drained(WAITING_GRACE).await
+            {
+                tracing::warn!("questions that waited for upstreams were given up");
+            }
+        });
         self.close_admin.send_replace(true);
         self.runtime.shutdown_timeout(ADMIN_GRACE);
     }
 }
 
+/// What upstreams may take for the last questions: no client waits longer.
+const WAITING_GRACE: Duration = Duration::from_secs(5);
 /// What the admin address may take to finish.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
 

@@ -21,6 +21,7 @@ use super::{
     source::Source,
 };
 use crate::{
+    forward::Counters,
     records::view::View,
     respond::{Asked, Outcome, plan::Plan},
 };
@@ -31,6 +32,8 @@ pub struct Metrics {
     pub events: Events,
     /// What watching the cluster takes.
     pub source: Source,
+    /// What asking others takes.
+    pub forward: Counters,
     registry: Registry,
     counted: Mutex<Counted>,
 }
@@ -93,6 +96,7 @@ impl Metrics {
         Self {
             events: Events::new(&registry),
             source: Source::new(&registry),
+            forward: Counters::default(),
             registry,
             counted: Mutex::new(Counted { served: Served::by(plan), live: Vec::new(), past: Totals::default() }),
         }

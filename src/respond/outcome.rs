@@ -48,7 +48,7 @@ pub enum Begun {
 }
 
 /// What became of a packet. Metrics and logs are made of this and [`Asked`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The reply's, extended by EDNS (RFC 6891 section 6.1.3).
     pub rcode: u16,
@@ -180,22 +180,13 @@ impl Written {
 
 impl Outcome {
     pub(crate) fn rejected(rcode: u16, reply_octets: usize) -> Self {
-        Self {
-            rcode,
-            route: None,
-            qtype: 0,
-            dnssec_ok: false,
-            finished: None,
-            looked: None,
-            refresh: false,
-            reply_octets,
-        }
+        Self { rcode, reply_octets, ..Self::default() }
     }
 
     #[inline]
     pub(crate) fn of(question: &Question<'_>, ending: &Ending, reply_octets: usize) -> Self {
         let dnssec_ok = question.edns.is_some_and(|edns| edns.dnssec_ok);
         let Ending { rcode, route, finished, .. } = *ending;
-        Self { rcode, route, qtype: question.qtype, dnssec_ok, finished, looked: None, refresh: false, reply_octets }
+        Self { rcode, route, qtype: question.qtype, dnssec_ok, finished, reply_octets, ..Self::default() }
     }
 }

@@ -130,6 +130,14 @@ impl Listener {
     }
 }
 
+impl Default for Server {
+    /// One that has nothing.
+    fn default() -> Self {
+        let stages = Stages::default();
+        Self { view: None, transfer: None, rotate: false, unanswered: code::REFUSED, stages }
+    }
+}
+
 impl Server {
     /// The longest zone of the view that the name is in, and where in the name it starts.
     #[inline]

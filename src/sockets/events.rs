@@ -15,6 +15,12 @@ pub trait Events: Clone + Send + Sync + 'static {
     /// Answering panicked. The client got SERVFAIL, which is counted as answered too.
     fn panicked(&self) {}
 
+    /// What others were asked for went wrong. The client got an answer all the same.
+    fn failed(&self, _asked: &Asked, _query: &[u8], _outcome: &Outcome, _error: &str) {}
+
+    /// So many questions wait for others that this one was turned away.
+    fn too_many_wait(&self) {}
+
     /// A connection was taken on.
     fn opened(&self) {}
 
@@ -33,6 +39,9 @@ pub trait Events: Clone + Send + Sync + 'static {
 
 /// Somebody who counts for one thread of the hot path: each call is a few instructions.
 pub trait Tally: Send + 'static {
+    /// From now on the routes are those of another plan.
+    fn renew(&mut self) {}
+
     /// A question was answered.
     fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome);
 

@@ -11,6 +11,8 @@ use std::{
     time::Instant,
 };
 
+use futures_util::FutureExt;
+
 use super::seldom::Seldom;
 use crate::{
     answers::{
@@ -28,13 +30,20 @@ pub struct Panicked;
 /// Runs `answer` and stops a panic of it. What `answer` was changing may be half changed then: the
 /// caller must replace it.
 pub fn guarded<T>(client: SocketAddr, answer: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(answer)).map_err(|panic| {
-        if LOGGED.is_due(Instant::now()) {
-            let message = message_of(&*panic);
-            tracing::error!(%client, panic = message, "answering a question panicked; its client got SERVFAIL");
-        }
-        Panicked
-    })
+    catch_unwind(AssertUnwindSafe(answer)).map_err(|panic| said(client, &*panic))
+}
+
+/// The same of an answer that waits.
+pub async fn guarded_later<T>(client: SocketAddr, answer: impl Future<Output = T>) -> Result<T, Panicked> {
+    AssertUnwindSafe(answer).catch_unwind().await.map_err(|panic| said(client, &*panic))
+}
+
+fn said(client: SocketAddr, panic: &(dyn Any + Send)) -> Panicked {
+    if LOGGED.is_due(Instant::now()) {
+        let message = message_of(panic);
+        tracing::error!(%client, panic = message, "answering a question panicked; its client got SERVFAIL");
+    }
+    Panicked
 }
 
 /// Writes the bare SERVFAIL that a question gets whose answering panicked. None if there is no
@@ -44,7 +53,7 @@ pub fn server_failure(message: &[u8], buffer: &mut [u8]) -> Option<Outcome> {
     let id = u16::from_be_bytes([header[0], header[1]]);
     let kept = u16::from_be_bytes([header[2], header[3]]) & FLAGS_KEPT;
     let reply_octets = reply::reject(Rejection { id, flags: QR | kept | code::SERVFAIL }, buffer);
-    Some(Outcome { rcode: code::SERVFAIL, route: None, qtype: 0, dnssec_ok: false, finished: None, reply_octets })
+    Some(Outcome::rejected(code::SERVFAIL, reply_octets))
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod bind;
 pub mod events;
 pub mod guard;
+pub mod later;
 pub mod portable;
 pub mod seldom;
 pub mod stop;

@@ -18,58 +18,86 @@ use std::{
 use socket2::Socket;
 use tokio::{net::UdpSocket, select, sync::watch, task, time::sleep};
 
-use super::{events::Events, guard, seldom::Seldom, stop};
-use crate::respond::{Asked, Memory, Outcome, REPLY_OCTETS_MAX, Responder, Transport};
+use super::{
+    events::Events,
+    guard,
+    later::{Later, Waiting},
+    seldom::Seldom,
+    stop,
+};
+use crate::respond::{
+    Asked, Begun, Memory, REPLY_OCTETS_MAX, Transport,
+    serving::{Desk, Serving},
+};
 
 /// What answers datagrams.
 pub trait Answer: Send + Sync + 'static {
     /// What answering needs of its own, one for each socket. Thrown away if answering panics.
     type Memory: Default + Send;
 
-    /// Writes the reply into `reply`, which has room for any. None where there is no reply.
-    fn answer(&self, packet: &[u8], asked: &Asked, memory: &mut Self::Memory, reply: &mut [u8]) -> Option<Outcome>;
+    /// Which listener of its plan answers.
+    fn listener(&self) -> usize;
+
+    /// Writes the reply into `reply`, which has room for any, if it is there at once.
+    fn begin(&self, packet: &[u8], asked: &Asked, memory: &mut Self::Memory, reply: &mut [u8]) -> Begun;
+
+    /// Who answers what waits.
+    fn desk(&self) -> Option<Arc<Desk>>;
 }
 
-impl Answer for Responder {
+impl Answer for Serving {
     type Memory = Memory;
 
-    fn answer(&self, packet: &[u8], asked: &Asked, memory: &mut Memory, reply: &mut [u8]) -> Option<Outcome> {
-        Self::answer(self, packet, asked, memory, reply)
+    fn listener(&self) -> usize {
+        self.desk().listener
+    }
+
+    fn begin(&self, packet: &[u8], asked: &Asked, memory: &mut Memory, reply: &mut [u8]) -> Begun {
+        let desk = Self::desk(self);
+        let asked = Asked { listener: desk.listener, ..*asked };
+        desk.responder.begin(packet, &asked, Instant::now(), memory, reply)
+    }
+
+    fn desk(&self) -> Option<Arc<Desk>> {
+        Some(Arc::clone(&Self::desk(self)))
     }
 }
 
-/// Serves a socket, which belongs to the plan's listener `listener_index`, until `stop` says so.
-/// Then the packets that wait in the socket are answered and it is closed.
+/// Serves a socket until `stop` says so. Then the packets that wait in the socket are answered and it is
+/// closed, as soon as nobody waits any more who asked through it.
 pub async fn serve<A: Answer, E: Events>(
     socket: Socket,
-    listener_index: usize,
     answer: Arc<A>,
+    later: Later<E>,
     events: E,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     socket.set_nonblocking(true)?;
+    let way_back = Arc::new(socket.try_clone()?.into());
     let socket = UdpSocket::from_std(socket.into())?;
-    let mut desk = Desk::new(listener_index, answer, events);
+    let mut clerk = Clerk::new(answer, later, events, way_back);
     loop {
         select! {
             biased;
             () = stop::requested(&mut stop) => break,
             ready = socket.readable() => match ready {
-                Ok(()) => desk.serve_round(&socket).await,
-                Err(error) => desk.bear(&error).await,
+                Ok(()) => clerk.serve_round(&socket).await,
+                Err(error) => clerk.bear(&error).await,
             },
         }
     }
     // The runtime's socket goes by what it was told last; the system's own knows.
-    desk.drain(&socket.into_std()?);
+    clerk.drain(&socket.into_std()?);
     Ok(())
 }
 
 /// One socket's memory.
-struct Desk<A: Answer, E> {
-    listener_index: usize,
+struct Clerk<A: Answer, E> {
     answer: Arc<A>,
+    later: Later<E>,
     events: E,
+    /// Where replies go that were waited for.
+    way_back: Arc<std::net::UdpSocket>,
     memory: A::Memory,
     packet: Vec<u8>,
     reply: Vec<u8>,
@@ -83,13 +111,14 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// How long to leave a system alone that cannot receive.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(100);
 
-impl<A: Answer, E: Events> Desk<A, E> {
-    fn new(listener_index: usize, answer: Arc<A>, events: E) -> Self {
+impl<A: Answer, E: Events> Clerk<A, E> {
+    fn new(answer: Arc<A>, later: Later<E>, events: E, way_back: Arc<std::net::UdpSocket>) -> Self {
         let (packet, reply) = (vec![0; PACKET_OCTETS_MAX], vec![0; REPLY_OCTETS_MAX]);
         Self {
-            listener_index,
             answer,
+            later,
             events,
+            way_back,
             memory: A::Memory::default(),
             packet,
             reply,
@@ -132,14 +161,34 @@ impl<A: Answer, E: Events> Desk<A, E> {
         let packet = &self.packet[..octets];
         // To logs and lists a mapped address is the IPv4 address it is.
         let client = SocketAddr::new(sender.ip().to_canonical(), sender.port());
-        let asked = Asked { client, transport: Transport::Udp, listener: self.listener_index };
+        let asked = Asked { client, transport: Transport::Udp, listener: self.answer.listener() };
         let begun = Instant::now();
-        let answered = guard::guarded(client, || self.answer.answer(packet, &asked, &mut self.memory, &mut self.reply));
-        let outcome = answered.unwrap_or_else(|guard::Panicked| {
+        let answer = || self.answer.begin(packet, &asked, &mut self.memory, &mut self.reply);
+        let answered = guard::guarded(client, answer).unwrap_or_else(|guard::Panicked| {
             self.memory = A::Memory::default();
             self.events.panicked();
-            guard::server_failure(packet, &mut self.reply)
-        })?;
+            guard::server_failure(packet, &mut self.reply).map_or(Begun::Ignored, Begun::Answered)
+        });
+        let waiting = Waiting { packet, asked, begun };
+        let outcome = match answered {
+            Begun::Answered(outcome) => outcome,
+            Begun::Ignored => return None,
+            Begun::Waits => {
+                let (desk, way_back) = (self.answer.desk()?, self.way_back.clone());
+                // A reply that cannot be sent has nobody to be told of.
+                let send = move |reply: &[u8]| drop(way_back.send_to(reply, sender));
+                if self.later.answer(waiting, desk, send).is_some() {
+                    return None;
+                }
+                let refused = self.later.turned_away(&waiting, &mut self.reply)?;
+                return Some((&self.reply[..refused], sender));
+            }
+        };
+        if outcome.refresh
+            && let Some(desk) = self.answer.desk()
+        {
+            self.later.refresh(waiting, desk);
+        }
         self.events.answered(&asked, octets, &outcome, begun.elapsed());
         Some((&self.reply[..outcome.reply_octets], sender))
     }

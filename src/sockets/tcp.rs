@@ -178,7 +178,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::respond::Outcome;
+    use crate::respond::general::Streamed;
 
     #[derive(Clone, Default)]
     struct Failures(Arc<AtomicUsize>);
@@ -193,8 +193,8 @@ mod tests {
     struct Nothing;
 
     impl Answer for Nothing {
-        fn answer(&self, _: &[u8], _: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
-            None
+        fn answer(&self, _: &[u8], _: SocketAddr) -> Streamed {
+            Streamed::Ignored
         }
     }
 

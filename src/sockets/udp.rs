@@ -1,12 +1,13 @@
 //! The fast path: one thread, one socket, packets in batches.
 //!
-//! receive ─► respond ─► send, and nothing else: no allocation, no lock, no task, no log line.
+//! receive ─► respond ─► send, and nothing else: no allocation, no lock, no task, no log line. What others
+//! have to be asked for is handed to [`Later`], and its reply finds its own way back.
 //! Several threads share a port by SO_REUSEPORT, so a client's packets stay with one of them.
 
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -16,11 +17,15 @@ use std::{
 use socket2::Socket;
 
 use super::{
-    batch::{self, BATCH, Inbox, Outbox},
-    events::Tally,
+    batch::{self, BATCH, Inbox, Outbox, ReturnPath},
+    events::{Events, Tally},
     guard,
+    later::{Later, Waiting},
 };
-use crate::respond::{Asked, Memory, Responder, Transport};
+use crate::respond::{
+    Asked, Begun, Memory, Transport,
+    serving::{Desk, Serving},
+};
 
 /// How long a thread without packets waits before it looks whether it should stop.
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -29,13 +34,13 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_millis(250);
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 /// What a thread needs to answer.
-pub struct Worker<T> {
+pub struct Worker<T, E> {
     /// Its own socket.
-    pub socket: Socket,
+    pub socket: Arc<Socket>,
     /// What answers.
-    pub responder: Arc<Responder>,
-    /// On which listener of the plan.
-    pub listener: usize,
+    pub serving: Arc<Serving>,
+    /// Who waits for others.
+    pub later: Later<E>,
     /// Its own counters.
     pub tally: T,
     /// Where its rotation starts.
@@ -44,7 +49,7 @@ pub struct Worker<T> {
     pub stop: Arc<AtomicBool>,
 }
 
-impl<T: Tally> Worker<T> {
+impl<T: Tally, E: Events> Worker<T, E> {
     /// Starts the thread.
     ///
     /// # Errors
@@ -54,9 +59,11 @@ impl<T: Tally> Worker<T> {
         thread::Builder::new().name(name).spawn(move || self.run())
     }
 
-    fn run(self) {
+    fn run(mut self) {
         let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
         let (mut memory, mut runs) = (Memory::starting_at(self.turn), Runs::default());
+        let way_back = Arc::new(WayBack { socket: self.socket.clone(), outbox: Mutex::default() });
+        let mut desk = Arc::clone(&self.serving.desk());
         let mut stop_seen: Option<Instant> = None;
         loop {
             // Looked at before the socket: a signal may end the wait while packets are queued.
@@ -67,14 +74,27 @@ impl<T: Tally> Worker<T> {
             // An error is about the socket, not about a packet: an ICMP message, or memory. It passes.
             let received = inbox.receive(&self.socket).unwrap_or(0);
             if received > 0 {
-                self.answer(&inbox, &mut outbox, &mut memory, &mut runs);
+                let now = self.serving.desk();
+                if !Arc::ptr_eq(&now, &desk) {
+                    desk = Arc::clone(&now);
+                    self.tally.renew();
+                }
+                self.answer(&desk, &way_back, &inbox, &mut outbox, &mut memory, &mut runs);
             } else if stopping {
                 return;
             }
         }
     }
 
-    fn answer(&self, inbox: &Inbox, outbox: &mut Outbox, memory: &mut Memory, runs: &mut Runs) {
+    fn answer(
+        &self,
+        desk: &Arc<Desk>,
+        way_back: &Arc<WayBack>,
+        inbox: &Inbox,
+        outbox: &mut Outbox,
+        memory: &mut Memory,
+        runs: &mut Runs,
+    ) {
         let started = Instant::now();
         runs.length = 0;
         for packet in inbox.packets() {
@@ -84,20 +104,32 @@ impl<T: Tally> Worker<T> {
                 space = outbox.reply_space();
             }
             let Some(space) = space else { continue };
-            let asked = Asked { client: packet.path.client(), transport: Transport::Udp, listener: self.listener };
-            let answered = guard::guarded(asked.client, || self.responder.answer(packet.bytes, &asked, memory, space));
-            let outcome = answered.unwrap_or_else(|guard::Panicked| {
+            let asked = Asked { client: packet.path.client(), transport: Transport::Udp, listener: desk.listener };
+            let begin = || desk.responder.begin(packet.bytes, &asked, started, memory, space);
+            let begun = guard::guarded(asked.client, begin).unwrap_or_else(|guard::Panicked| {
                 self.tally.panicked();
                 *memory = Memory::starting_at(self.turn);
-                guard::server_failure(packet.bytes, space)
+                guard::server_failure(packet.bytes, space).map_or(Begun::Ignored, Begun::Answered)
             });
-            match outcome {
-                Some(outcome) => {
+            let waiting = Waiting { packet: packet.bytes, asked, begun: started };
+            match begun {
+                Begun::Answered(outcome) => {
                     self.tally.answered(&asked, packet.bytes.len(), &outcome);
                     runs.add(outcome.route);
                     outbox.push(packet.path, outcome.reply_octets);
+                    if outcome.refresh {
+                        self.later.refresh(waiting, desk.clone());
+                    }
                 }
-                None => self.tally.ignored(packet.bytes),
+                Begun::Waits => {
+                    let (way_back, path) = (way_back.clone(), *packet.path);
+                    let taken = self.later.answer(waiting, desk.clone(), move |reply| way_back.send(&path, reply));
+                    if taken.is_none() {
+                        let refused = self.later.turned_away(&waiting, space);
+                        refused.into_iter().for_each(|octets| outbox.push(packet.path, octets));
+                    }
+                }
+                Begun::Ignored => self.tally.ignored(packet.bytes),
             }
         }
         let took = started.elapsed();
@@ -111,6 +143,26 @@ impl<T: Tally> Worker<T> {
         let failed = outbox.flush(&self.socket).failed;
         if failed > 0 {
             self.tally.unsent(failed);
+        }
+    }
+}
+
+/// The way back for replies that were waited for: through the socket that the question came by.
+struct WayBack {
+    socket: Arc<Socket>,
+    /// Room for one at a time, taken by the first.
+    outbox: Mutex<Option<Outbox>>,
+}
+
+impl WayBack {
+    /// A reply that cannot be sent has nobody to be told of.
+    fn send(&self, path: &ReturnPath, reply: &[u8]) {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let outbox = outbox.get_or_insert_default();
+        if let Some(space) = outbox.reply_space() {
+            space[..reply.len()].copy_from_slice(reply);
+            outbox.push(path, reply.len());
+            outbox.flush(&*self.socket);
         }
     }
 }

@@ -20,11 +20,11 @@ fn server(zone: &str, service: &str) -> Server {
     let view = Arc::new(View::new(options));
     let picture = cluster().service(&format!("shop/{service}"), &["10.96.0.1"], &[]).picture();
     Store::new(vec![view.clone()]).apply(Change::Reset(picture), 1);
-    Server { view: Some(view), transfer: None, rotate: false, unanswered: SERVFAIL }
+    Server { view: Some(view), transfer: None, rotate: false, unanswered: SERVFAIL, ..Server::default() }
 }
 
 fn nothing() -> Server {
-    Server { view: None, transfer: None, rotate: false, unanswered: REFUSED }
+    Server { view: None, transfer: None, rotate: false, unanswered: REFUSED, ..Server::default() }
 }
 
 /// The rcode, whether it is authoritative, and the route that was taken.
@@ -89,7 +89,7 @@ fn what_does_not_exist_falls_through_where_asked_and_soa_never_does() {
     let mut options = options();
     options.fallthrough = vec![Name::parse("in-addr.arpa").expect("a name")];
     let view = Arc::new(View::new(options));
-    let falls = Server { view: Some(view), transfer: None, rotate: false, unanswered: SERVFAIL };
+    let falls = Server { view: Some(view), transfer: None, rotate: false, unanswered: SERVFAIL, ..Server::default() };
     let responder = Responder::new(plan(vec![falls], &[(&[(".", 0)], false)]));
     let asked = |name: &str, qtype: &str| ask(&responder, 0, &Query::new(name, qtype));
     assert_eq!(asked("1.2.3.4.in-addr.arpa", "PTR"), (SERVFAIL, false, Some(0)), "nobody is behind it");

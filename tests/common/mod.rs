@@ -27,7 +27,7 @@ pub(crate) fn responder(objects: &[String]) -> Arc<Responder> {
         .apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }), 1);
     let transfer = Some(Transfer { to: vec!["0.0.0.0/0".parse().expect("a CIDR")] });
     Arc::new(Responder::new(Plan {
-        servers: vec![Server { view: Some(view), transfer, rotate: false, unanswered: 5 }],
+        servers: vec![Server { view: Some(view), transfer, rotate: false, unanswered: 5, ..Server::default() }],
         listeners: vec![Listener { address: ([0, 0, 0, 0], 53).into(), any_class: false, zones: vec![(zone(), 0)] }],
         routes: vec![Route { listener: 0, zone: "cluster.local.".into(), server: 0 }],
         ..Plan::default()

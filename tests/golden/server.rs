@@ -127,6 +127,7 @@ fn server(block: &ServerBlock, local_addresses: &[IpAddr]) -> PlanServer {
         transfer: block.transfer_to.as_ref().map(|_| Transfer { to: vec!["0.0.0.0/0".parse().expect("a CIDR")] }),
         rotate: block.uses("loadbalance"),
         unanswered: if block.plugins.is_empty() { refused } else { server_failure },
+        ..Default::default()
     }
 }
 

@@ -61,7 +61,7 @@ impl Server {
     pub(crate) fn new(options: ViewOptions, rotate: bool, finish: (Option<SearchList>, Option<Completion>)) -> Self {
         let zones = options.zones.iter().map(|zone| zone.apex.to_string()).collect::<Vec<_>>();
         let view = Arc::new(View::new(options));
-        let servers = vec![PlanServer { view: Some(view.clone()), transfer: None, rotate, unanswered: SERVFAIL }];
+        let servers = vec![PlanServer { view: Some(view.clone()), transfer: None, rotate, unanswered: SERVFAIL, ..PlanServer::default() }];
         let zones: Vec<_> = zones.iter().map(|zone| (&**zone, 0)).collect();
         let (search, completion) = finish;
         let plan = Plan { search, completion, ..plan(servers, &[(&zones, false)]) };

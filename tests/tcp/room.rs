@@ -204,13 +204,13 @@ impl Scripted {
 }
 
 impl Answer for Scripted {
-    fn answer(&self, message: &[u8], _: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
+    fn answer(&self, message: &[u8], _: SocketAddr) -> Streamed {
         assert!(!message[12..].starts_with(b"\x05panic"), "as asked");
         let mut header = message[..12].to_vec();
         header[2] |= 0x80;
         let qtype = u16::from_be_bytes([message[message.len() - 4], message[message.len() - 3]]);
         let messages = if qtype == AXFR { self.transfer(&header) } else { vec![header] };
         let reply_octets = messages.iter().map(Vec::len).sum();
-        Some((messages, Outcome { rcode: 0, route: Some(0), qtype, dnssec_ok: false, finished: None, reply_octets }))
+        Streamed::Messages(messages, Outcome { route: Some(0), qtype, reply_octets, ..Outcome::default() })
     }
 }

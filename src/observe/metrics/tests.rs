@@ -24,8 +24,8 @@ fn plan(address: &str) -> Plan {
     let transfer = Some(Transfer { to: Vec::new() });
     Plan {
         servers: vec![
-            Server { view: Some(view), transfer, rotate: true, unanswered: 2 },
-            Server { view: None, transfer: None, rotate: false, unanswered: 5 },
+            Server { view: Some(view), transfer, rotate: true, unanswered: 2, ..Server::default() },
+            Server { view: None, transfer: None, rotate: false, unanswered: 5, ..Server::default() },
         ],
         listeners: vec![Listener { address: address.parse().unwrap(), any_class: false, zones: Vec::new() }],
         routes: vec![

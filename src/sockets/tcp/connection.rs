@@ -147,8 +147,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
         if is_transfer(message, &mut self.name) {
             self.transfers.begin(self.respondent.clone(), message.to_vec());
         } else {
-            for reply in self.respondent.replies(message) {
-                frames::push(&mut self.replies, &reply);
+            match self.respondent.replies(message) {
+                Some(replies) => replies.iter().for_each(|reply| frames::push(&mut self.replies, reply)),
+                None => self.transfers.resume(self.respondent.clone(), message.to_vec()),
             }
         }
     }

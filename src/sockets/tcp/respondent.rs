@@ -1,6 +1,6 @@
 //! From one message to its replies: the clock, the guard against panics, and who is told.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{future, net::SocketAddr, sync::Arc};
 
 use tokio::time::Instant;
 
@@ -10,20 +10,32 @@ use crate::{
         code,
         question::{self, HEADER_OCTETS, Packet, QueryName},
     },
-    respond::{Asked, Outcome, general::Handler},
+    respond::{
+        Asked, Outcome, Resumed,
+        general::{Handler, Streamed},
+    },
     sockets::{events::Events, guard},
 };
 
 /// What answers the messages of streams.
 pub trait Answer: Clone + Send + Sync + 'static {
-    /// The messages that answer one, or several for a transfer, each of at most 65,535 octets. None
-    /// where there is no reply. Only a transfer may take its time.
-    fn answer(&self, message: &[u8], client: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)>;
+    /// The messages that answer one, or several for a transfer, each of at most 65,535 octets, if they are
+    /// there at once. Only a transfer may take its time.
+    fn answer(&self, message: &[u8], client: SocketAddr) -> Streamed;
+
+    /// The reply to a message that waits for others. None where there is none.
+    fn resume(&self, _message: &[u8], _client: SocketAddr) -> impl Future<Output = Option<Resumed>> + Send {
+        future::ready(None)
+    }
 }
 
 impl Answer for Handler {
-    fn answer(&self, message: &[u8], client: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
+    fn answer(&self, message: &[u8], client: SocketAddr) -> Streamed {
         self.answer_stream(message, client)
+    }
+
+    async fn resume(&self, message: &[u8], client: SocketAddr) -> Option<Resumed> {
+        self.resume_stream(message, client).await
     }
 }
 
@@ -36,19 +48,45 @@ pub(super) struct Respondent<A, E> {
 }
 
 impl<A: Answer, E: Events> Respondent<A, E> {
-    /// The replies to a message: SERVFAIL if answering panics.
-    pub(super) fn replies(&self, message: &[u8]) -> Vec<Vec<u8>> {
-        let (begun, events) = (Instant::now(), &self.streams.events);
+    /// The replies to a message: SERVFAIL if answering panics. None if they have to be waited for.
+    pub(super) fn replies(&self, message: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let begun = Instant::now();
         let answer = || self.answer.answer(message, self.asked.client);
-        let answered = guard::guarded(self.asked.client, answer).unwrap_or_else(|guard::Panicked| {
-            events.panicked();
-            let mut header = vec![0; HEADER_OCTETS];
-            let outcome = guard::server_failure(message, &mut header)?;
-            Some((vec![header], outcome))
-        });
-        let Some((messages, outcome)) = answered else { return Vec::new() };
+        let (messages, outcome) = match guard::guarded(self.asked.client, answer) {
+            Ok(Streamed::Messages(messages, outcome)) => (messages, outcome),
+            Ok(Streamed::Ignored) => return Some(Vec::new()),
+            Ok(Streamed::Waits) => return None,
+            Err(guard::Panicked) => match self.failure(message) {
+                Some((message, outcome)) => (vec![message], outcome),
+                None => return Some(Vec::new()),
+            },
+        };
+        self.streams.events.answered(&self.asked, message.len(), &outcome, begun.elapsed());
+        Some(messages)
+    }
+
+    /// The reply to a message that had to be waited for.
+    pub(super) async fn resumed(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let (begun, events) = (Instant::now(), &self.streams.events);
+        let resumed = guard::guarded_later(self.asked.client, self.answer.resume(message, self.asked.client)).await;
+        let (reply, outcome) = match resumed {
+            Ok(resumed) => {
+                let Resumed { reply, outcome, error } = resumed?;
+                error.iter().for_each(|error| events.failed(&self.asked, message, &outcome, error));
+                (reply, outcome)
+            }
+            Err(guard::Panicked) => self.failure(message)?,
+        };
         events.answered(&self.asked, message.len(), &outcome, begun.elapsed());
-        messages
+        Some(reply)
+    }
+
+    /// What is said where answering panicked.
+    fn failure(&self, message: &[u8]) -> Option<(Vec<u8>, Outcome)> {
+        self.streams.events.panicked();
+        let mut header = vec![0; HEADER_OCTETS];
+        let outcome = guard::server_failure(message, &mut header)?;
+        Some((header, outcome))
     }
 }
 

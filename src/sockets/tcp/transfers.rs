@@ -1,8 +1,9 @@
-//! Answers that take their time: zone transfers, computed on threads where that holds up nobody,
-//! and sent message by message.
+//! Answers that take their time: zone transfers, computed on threads where that holds up nobody and
+//! sent message by message, and what others have to be asked for.
 //!
 //! A transfer is held in memory from its beginning to its last octet, so each has a permit for that
-//! long; there are few ([`TcpLimits::transfers_max`](super::TcpLimits)).
+//! long; there are few ([`TcpLimits::transfers_max`](super::TcpLimits)). Questions that wait for others are
+//! small: a connection has so many of both in flight ([`TcpLimits::in_flight_max`](super::TcpLimits)).
 
 use std::collections::VecDeque;
 
@@ -38,12 +39,20 @@ impl Transfers {
         self.computing.spawn(async move {
             let permit = permits.acquire_owned().await.ok()?;
             let compute = move || {
-                let messages = respondent.replies(&message);
+                let messages = respondent.replies(&message).unwrap_or_default();
                 // One message is no more than any other reply; a refusal holds up no transfer.
                 let permit = (messages.len() > 1).then_some(permit);
                 Transfer { messages: messages.into_iter(), _permit: permit }
             };
             task::spawn_blocking(compute).await.ok()
+        });
+    }
+
+    /// Has a question answered that waits for others.
+    pub(super) fn resume<A: Answer, E: Events>(&mut self, respondent: Respondent<A, E>, message: Vec<u8>) {
+        self.computing.spawn(async move {
+            let reply = respondent.resumed(&message).await?;
+            Some(Transfer { messages: vec![reply].into_iter(), _permit: None })
         });
     }
 

@@ -48,10 +48,8 @@ impl AsyncWrite for Endless {
 struct Echo;
 
 impl Answer for Echo {
-    fn answer(&self, message: &[u8], _: SocketAddr) -> Option<(Vec<Vec<u8>>, Outcome)> {
-        let outcome =
-            Outcome { rcode: 0, route: None, qtype: 0, dnssec_ok: false, finished: None, reply_octets: message.len() };
-        Some((vec![message.to_vec()], outcome))
+    fn answer(&self, message: &[u8], _: SocketAddr) -> Streamed {
+        Streamed::Messages(vec![message.to_vec()], Outcome { reply_octets: message.len(), ..Outcome::default() })
     }
 }
 

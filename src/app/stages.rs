@@ -1,0 +1,41 @@
+//! What servers have beside their tables, made of a configuration. What one before it had made already, and
+//! was told the same, goes on: a cache keeps what it has, a forwarder what it knows of its upstreams.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::{
+    cache::Cache,
+    config::{Config, Server},
+    forward::{Counters, Forwarder, StartError},
+    respond::plan::Stages,
+};
+
+/// The stages of each server of a configuration.
+///
+/// # Errors
+/// A forwarder cannot start: a file that it needs cannot be read.
+pub(super) fn build(
+    config: &Config,
+    counters: &Counters,
+    runtime: &Handle,
+    before: &[&Stages],
+) -> Result<Vec<Stages>, StartError> {
+    config.servers.iter().map(|server| of(server, counters, runtime, before)).collect()
+}
+
+fn of(server: &Server, counters: &Counters, runtime: &Handle, before: &[&Stages]) -> Result<Stages, StartError> {
+    let cache = server.cache.as_ref().map(|options| {
+        let same = before.iter().filter_map(|stages| stages.cache.as_ref()).find(|cache| cache.options() == options);
+        same.cloned().unwrap_or_else(|| Arc::new(Cache::new(options.clone())))
+    });
+    let forward = server.forward.iter().map(|options| {
+        let mut forwarders = before.iter().flat_map(|stages| &stages.forward);
+        match forwarders.find(|forwarder| forwarder.options() == options) {
+            Some(forwarder) => Ok(forwarder.clone()),
+            None => Forwarder::new(options.clone(), counters, runtime),
+        }
+    });
+    Ok(Stages { cache, forward: forward.collect::<Result<_, _>>()?, loops: None })
+}
