@@ -223,6 +223,14 @@ impl Foreign {
         self.error.as_ref().map(|(info, text)| (*info, &**text))
     }
 
+    /// Whether it was read for this question, in any spelling.
+    pub fn is_to(&self, question: &Question<'_>) -> bool {
+        let fixed = [question.qtype, question.qclass].map(u16::to_be_bytes);
+        let (name, behind) =
+            self.wire[HEADER_OCTETS..self.question_end].split_at(self.question_end - HEADER_OCTETS - 4);
+        name.eq_ignore_ascii_case(question.name) && behind == fixed.as_flattened()
+    }
+
     /// What it takes in memory.
     pub fn octets(&self) -> usize {
         let error = self.error.as_ref().map_or(0, |(_, text)| text.len());

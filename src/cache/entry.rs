@@ -1,0 +1,145 @@
+//! One reply that is kept, and its books: how old it is, how much it is asked for, who renews it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::answers::foreign::Foreign;
+
+/// A reply that is kept.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) reply: Arc<Foreign>,
+    pub(super) ttl_secs: u32,
+    stored: Instant,
+    /// An older one that answered what this one does not; only where such are preferred.
+    last_good: Option<Arc<Self>>,
+    /// Whether something negative may be kept beside this, which counts more.
+    shadowed: AtomicBool,
+    /// Milliseconds from `stored` to when it was last asked for, and how many times in a row until then.
+    asked: AtomicU64,
+    /// Whether somebody renews it.
+    renewing: AtomicBool,
+    /// Milliseconds from `stored` to when it may be tried again; 0: at once.
+    retry_ms: AtomicU64,
+}
+
+/// The one who renews an entry. Dropped without a word, somebody else may try.
+#[derive(Debug)]
+pub struct Refresh {
+    pub(super) entry: Arc<Entry>,
+    /// Whether others wait for this one.
+    claimed: bool,
+    /// Whether the entry had run out.
+    pub(super) stale: bool,
+    /// After a failure.
+    recheck: Duration,
+}
+
+impl Entry {
+    pub(super) fn new(reply: Arc<Foreign>, ttl_secs: u32, now: Instant) -> Self {
+        Self {
+            reply,
+            ttl_secs,
+            stored: now,
+            last_good: None,
+            shadowed: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
+            renewing: AtomicBool::new(false),
+            retry_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// What it takes in memory.
+    pub(super) fn octets(&self) -> usize {
+        let last_good = self.last_good.as_ref().map_or(0, |entry| entry.octets());
+        size_of::<Self>() + self.reply.octets() + last_good
+    }
+
+    /// Seconds of its TTL that are left; below zero: since it ran out.
+    pub(super) fn left_secs(&self, now: Instant) -> i64 {
+        i64::from(self.ttl_secs) - now.saturating_duration_since(self.stored).as_secs() as i64
+    }
+
+    /// This one if it answers its question, or the last that did.
+    pub(super) fn answering(self: &Arc<Self>) -> Option<Arc<Self>> {
+        if self.reply.answers_question() { Some(self.clone()) } else { self.last_good.clone() }
+    }
+
+    /// Keeps the last one that answered behind one that does not.
+    pub(super) fn remember(&mut self, older: &Arc<Self>) {
+        self.last_good = older.answering();
+    }
+
+    pub(super) fn is_shadowed(&self) -> bool {
+        self.shadowed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn shadow(&self) {
+        self.shadowed.store(true, Ordering::Release);
+    }
+
+    /// Counts that it was asked for, and says how many times it was in a row, without longer pauses than `within`.
+    pub(super) fn ask(&self, within: Duration, now: Instant) -> u32 {
+        let now_ms = self.age_ms(now);
+        let next = |asked: u64| {
+            let (last_ms, times) = (asked >> 32, asked as u32);
+            let in_a_row = u128::from(now_ms.saturating_sub(last_ms)) <= within.as_millis();
+            (now_ms << 32) | u64::from(if in_a_row { times.saturating_add(1) } else { 1 })
+        };
+        // A count that is lost among threads is asked for again soon.
+        let asked = next(self.asked.load(Ordering::Relaxed));
+        self.asked.store(asked, Ordering::Relaxed);
+        asked as u32
+    }
+
+    /// Goes on counting where `older` stopped.
+    pub(super) fn inherit(&self, older: &Self) {
+        self.asked.store(older.asked.load(Ordering::Relaxed) & u64::from(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// The right to renew it, which one has at a time, and nobody for `recheck` after a failure.
+    pub(super) fn claim(self: &Arc<Self>, stale: bool, recheck: Duration, now: Instant) -> Option<Refresh> {
+        let waits = !recheck.is_zero() && self.age_ms(now) < self.retry_ms.load(Ordering::Acquire);
+        if waits || self.renewing.load(Ordering::Relaxed) || self.renewing.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        Some(Refresh { entry: self.clone(), claimed: true, stale, recheck })
+    }
+
+    /// The same without a claim: everybody may.
+    pub(super) fn refresh(self: &Arc<Self>) -> Refresh {
+        Refresh { entry: self.clone(), claimed: false, stale: true, recheck: Duration::ZERO }
+    }
+
+    /// Up to 49 days.
+    fn age_ms(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.stored).as_millis().min(u128::from(u32::MAX)) as u64
+    }
+}
+
+impl Refresh {
+    /// Notes when it may be tried again.
+    pub(super) fn end(self, succeeded: bool, now: Instant) {
+        let retry_ms = if succeeded || self.recheck.is_zero() {
+            0
+        } else {
+            self.entry.age_ms(now) + self.recheck.as_millis() as u64
+        };
+        if self.claimed {
+            self.entry.retry_ms.store(retry_ms, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Refresh {
+    fn drop(&mut self) {
+        if self.claimed {
+            self.entry.renewing.store(false, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What is kept, what is shown, and for how long.
