@@ -29,6 +29,8 @@ pub struct Options {
     pub attempts_max: Option<usize>,
     /// How long a connection to an upstream may be idle.
     pub expire: Duration,
+    /// How old a connection to an upstream may be; none: no limit.
+    pub age_max: Option<Duration>,
     /// Idle connections to one upstream; none: no limit but [`CONNECTIONS_MAX`](super::CONNECTIONS_MAX).
     pub idle_connections_max: Option<usize>,
     /// The address that upstreams see.
@@ -123,6 +125,7 @@ impl Options {
             },
             attempts_max: None,
             expire: Duration::from_secs(10),
+            age_max: None,
             idle_connections_max: None,
             source: None,
             read_timeout: Duration::from_secs(2),

@@ -1,5 +1,7 @@
 //! What reading a directive needs: how many words an option takes, zones as arguments, and the report.
 
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
 use super::{
     blocks::Line,
     plugins,
@@ -59,6 +61,49 @@ impl<'a> Checked<'a> {
     /// At least one word behind it.
     pub(super) fn some<'l>(&mut self, line: &'l Line, usage: &str) -> Option<&'l [Word]> {
         if line.arguments.is_empty() { self.missing(line, usage) } else { Some(&line.arguments) }
+    }
+
+    /// So many words at most behind it.
+    pub(super) fn at_most<'l>(&mut self, line: &'l Line, most: usize, usage: &str) -> Option<&'l [Word]> {
+        match line.arguments.get(most) {
+            None => Some(&line.arguments),
+            Some(more) => self.problem(more.place, format!("{} is too much: write `{usage}`", quoted(&more.text))),
+        }
+    }
+
+    /// One word behind it that is a number.
+    pub(super) fn number<T: FromStr>(&mut self, line: &Line, usage: &str) -> Option<T> {
+        let word = self.one(line, usage)?;
+        self.parsed(word, "number", usage)
+    }
+
+    /// A word that the standard library reads.
+    pub(super) fn parsed<T: FromStr>(&mut self, word: &Word, what: &str, usage: &str) -> Option<T> {
+        let read = word.text.parse().map_err(|_| format!("{} is no {what}: write `{usage}`", quoted(&word.text)));
+        self.report.checked(word.place, read)
+    }
+
+    /// One word behind it that is a length of time, and no negative one.
+    pub(super) fn duration(&mut self, line: &Line, usage: &str) -> Option<Duration> {
+        let word = self.one(line, usage)?;
+        self.report.checked(word.place, values::length(&word.text))
+    }
+
+    /// The path of a file that can be read.
+    pub(super) fn file(&mut self, word: &Word) -> Option<PathBuf> {
+        let path = PathBuf::from(&word.text);
+        let read = self.around.read(&path);
+        let read = read.map_err(|error| format!("{} cannot be read: {error}", quoted(&word.text)));
+        self.report.checked(word.place, read).map(|_| path)
+    }
+
+    /// Where something is served over HTTP, if that is said.
+    pub(super) fn listen(&mut self, line: &Line, usage: &str, default: SocketAddr) -> Option<SocketAddr> {
+        if line.arguments.is_empty() {
+            return Some(default);
+        }
+        let word = self.one(line, usage)?;
+        self.report.checked(word.place, values::http_address(&word.text))
     }
 
     /// No option between braces.

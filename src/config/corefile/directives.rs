@@ -1,6 +1,6 @@
-//! The directives beside `kubernetes`: where is listened, what the admin addresses are, and how replies look.
+//! The small directives: where is listened, where metrics are, what is logged, and how replies look.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -13,10 +13,8 @@ use super::{
 };
 use crate::records::{name::Name, zone::Zone};
 
-/// CoreDNS's, on all addresses and on loopback.
-pub(super) const HEALTH: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 8080);
-pub(super) const READY: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 8181);
-pub(super) const PROMETHEUS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9153);
+/// CoreDNS's, on loopback.
+const PROMETHEUS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9153);
 
 /// Who may have which zones.
 pub(super) struct Transfer {
@@ -63,41 +61,6 @@ fn hosts(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<Vec<Sock
     known.then_some(hosts)
 }
 
-/// `health [ADDRESS] { lameduck DURATION }`
-pub(super) fn health(directive: &Directive, checked: &mut Checked<'_>) -> Option<SocketAddr> {
-    for option in &directive.options {
-        let message = match &*option.name.text {
-            "lameduck" => plugins::option_not_yet("health", "lameduck"),
-            other => plugins::unknown_option("health", other, ["lameduck"].into_iter()),
-        };
-        checked.problem::<()>(option.name.place, message);
-    }
-    listen(&directive.line, "health [ADDRESS:PORT]", HEALTH, checked)
-}
-
-/// `ready [ADDRESS] { monitor until-ready|continuously }`
-pub(super) fn ready(directive: &Directive, checked: &mut Checked<'_>) -> Option<SocketAddr> {
-    const USAGE: &str = "monitor until-ready|continuously";
-    for option in &directive.options {
-        if option.name.text != "monitor" {
-            let message = plugins::unknown_option("ready", &option.name.text, ["monitor"].into_iter());
-            checked.problem::<()>(option.name.place, message);
-        } else if let Some(word) = checked.one(option, USAGE) {
-            match &*word.text {
-                // That is how it is.
-                "until-ready" => {}
-                "continuously" => {
-                    checked.problem::<()>(word.place, plugins::option_not_yet("ready", "monitor continuously"));
-                }
-                other => {
-                    checked.problem::<()>(word.place, format!("{} is no mode: write `{USAGE}`", quoted(other)));
-                }
-            }
-        }
-    }
-    listen(&directive.line, "ready [ADDRESS:PORT]", READY, checked)
-}
-
 /// `prometheus [ADDRESS] { runtime_metrics, tls FILE }`
 pub(super) fn prometheus(directive: &Directive, checked: &mut Checked<'_>) -> Option<SocketAddr> {
     for option in &directive.options {
@@ -116,15 +79,7 @@ pub(super) fn prometheus(directive: &Directive, checked: &mut Checked<'_>) -> Op
             }
         }
     }
-    listen(&directive.line, "prometheus [ADDRESS:PORT]", PROMETHEUS, checked)
-}
-
-fn listen(line: &Line, usage: &str, default: SocketAddr, checked: &mut Checked<'_>) -> Option<SocketAddr> {
-    if line.arguments.is_empty() {
-        return Some(default);
-    }
-    let word = checked.one(line, usage)?;
-    checked.report.checked(word.place, values::http_address(&word.text))
+    checked.listen(&directive.line, "prometheus [ADDRESS:PORT]", PROMETHEUS)
 }
 
 /// `errors [stdout] { stacktrace, consolidate DURATION REGEX [LEVEL] [show_first] }`

@@ -4,18 +4,21 @@
 //! text ─► lexer ─► stream (imports, variables) ─► blocks ─► servers (directives, keys) ─► Config
 //! ```
 //!
-//! The language is that of the caddy in CoreDNS 1.14.7. What a directive may say is in `kubernetes` and
-//! `directives`; `plugins` has those that are refused and what is accepted without effect. Reading is pure
+//! The language is that of the caddy in CoreDNS 1.14.7. What a directive may say is in `kubernetes`,
+//! `forward`, `cache`, `life` and `directives`; `plugins` has those that are refused and what is accepted without effect. Reading is pure
 //! but for the [`Surroundings`], and whatever grows is limited: tokens, imports, files, variables, zones,
 //! ports, addresses, and what is reported.
 
 mod blocks;
+mod cache;
 mod checked;
 mod directives;
+mod forward;
 mod fuzz;
 mod imports;
 mod kubernetes;
 mod lexer;
+mod life;
 mod plugins;
 mod report;
 mod servers;
@@ -23,6 +26,7 @@ mod stream;
 mod surroundings;
 #[cfg(test)]
 mod tests;
+mod upstreams;
 mod values;
 mod variables;
 

@@ -7,13 +7,19 @@ use super::report::quoted;
 pub(super) enum Plugin {
     Autopath,
     Bind,
+    Cache,
     Errors,
+    Forward,
     Health,
     Kubernetes,
     Loadbalance,
+    Loop,
     Prometheus,
     Ready,
+    Reload,
     Transfer,
+    /// It is accepted and does nothing.
+    WithoutEffect,
 }
 
 /// What becomes of a directive.
@@ -38,11 +44,11 @@ const PLUGINS: [(&str, Standing); 60] = [
     ("azure", Elsewhere),
     ("bind", Read(Plugin::Bind)),
     ("bufsize", Elsewhere),
-    ("cache", NotYet),
+    ("cache", Read(Plugin::Cache)),
     ("cancel", Elsewhere),
     ("chaos", Elsewhere),
     ("clouddns", Elsewhere),
-    ("debug", Elsewhere),
+    ("debug", Read(Plugin::WithoutEffect)),
     ("dns64", Elsewhere),
     ("dnssec", Elsewhere),
     ("dnstap", Elsewhere),
@@ -50,7 +56,7 @@ const PLUGINS: [(&str, Standing); 60] = [
     ("errors", Read(Plugin::Errors)),
     ("etcd", Elsewhere),
     ("file", Elsewhere),
-    ("forward", NotYet),
+    ("forward", Read(Plugin::Forward)),
     ("geoip", Elsewhere),
     ("grpc", Elsewhere),
     ("grpc_server", Elsewhere),
@@ -64,19 +70,19 @@ const PLUGINS: [(&str, Standing); 60] = [
     ("loadbalance", Read(Plugin::Loadbalance)),
     ("local", Elsewhere),
     ("log", NotYet),
-    ("loop", NotYet),
+    ("loop", Read(Plugin::Loop)),
     ("metadata", Elsewhere),
     ("minimal", Elsewhere),
     ("multisocket", Elsewhere),
     ("nomad", Elsewhere),
     ("nsid", Elsewhere),
     ("on", Elsewhere),
-    ("pprof", Elsewhere),
+    ("pprof", Read(Plugin::WithoutEffect)),
     ("prometheus", Read(Plugin::Prometheus)),
     ("proxyproto", Elsewhere),
     ("quic", Elsewhere),
     ("ready", Read(Plugin::Ready)),
-    ("reload", NotYet),
+    ("reload", Read(Plugin::Reload)),
     ("rewrite", NotYet),
     ("root", Elsewhere),
     ("route53", Elsewhere),
@@ -94,12 +100,14 @@ const PLUGINS: [(&str, Standing); 60] = [
 ];
 
 /// What is accepted without effect, for no answer depends on it: the directive, its option, and why nobody misses it.
-const WITHOUT_EFFECT: [(&str, &str, &str); 6] = [
+const WITHOUT_EFFECT: [(&str, &str, &str); 8] = [
+    ("debug", "", "CLUSTERDNS_LOG=debug shows more, and a defect is survived in any case"),
     ("errors", "", "names of the cluster are answered from tables, where nothing fails that could be logged"),
     ("errors", "stacktrace", "a defect is logged with its place in any case"),
     ("kubernetes", "apiserver_qps", "each resource is listed once and watched, which leaves nothing to slow down"),
     ("kubernetes", "apiserver_burst", "each resource is listed once and watched, which leaves nothing to slow down"),
     ("kubernetes", "apiserver_max_inflight", "each resource has one watch, and no requests beside it"),
+    ("pprof", "", "there is no Go runtime whose profiles could be shown"),
     ("prometheus", "runtime_metrics", "there is no Go runtime whose metrics could be shown"),
 ];
 

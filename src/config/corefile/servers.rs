@@ -6,6 +6,7 @@
 use std::{
     collections::HashSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
 };
 
 use super::{
@@ -13,12 +14,15 @@ use super::{
     checked::Checked,
     directives::{self, Transfer},
     kubernetes::Cluster,
+    life::{self, Health, Ready},
     plugins::{self, Plugin},
     report::{Place, Word, quoted},
     values,
 };
 use crate::{
-    config::{Completion, Config, Server, convert::DEFAULT_RESOLV_CONF},
+    cache,
+    config::{Completion, Config, LoopCheck, Reload, Server, convert::DEFAULT_RESOLV_CONF},
+    forward,
     records::{name::Name, zone::Zone},
 };
 
@@ -37,8 +41,12 @@ struct Draft {
     transfer: Option<Transfer>,
     autopath: Option<(Place, Vec<Zone>)>,
     rotate: bool,
-    health: Option<SocketAddr>,
-    ready: Option<SocketAddr>,
+    cache: Option<cache::Options>,
+    forward: Vec<forward::Options>,
+    loop_check: Option<LoopCheck>,
+    reload: Option<Reload>,
+    health: Option<Health>,
+    ready: Option<Ready>,
     prometheus: Option<SocketAddr>,
 }
 
@@ -55,10 +63,7 @@ pub(super) fn config(blocks: &[Block], checked: &mut Checked<'_>) -> Config {
     let mut config = Config { search: None, admin_listen: Vec::new(), admin_explain: false, ..Config::default() };
     reach(&mut config, &drafts, checked);
     config.completion = completion(&drafts, checked);
-    for draft in &drafts {
-        config.admin_listen.extend([draft.health, draft.ready, draft.prometheus].into_iter().flatten());
-    }
-    config.admin_listen = without_covered(config.admin_listen);
+    process(&mut config, &drafts);
     config.servers = drafts.into_iter().flat_map(|draft| servers(draft, checked)).collect();
     config
 }
@@ -85,7 +90,15 @@ fn draft(block: &Block, checked: &mut Checked<'_>) -> Draft {
 }
 
 /// Of the others CoreDNS takes the last, or all; of several `transfer` the one with the longest zone.
-const ONCE: [Plugin; 5] = [Plugin::Errors, Plugin::Kubernetes, Plugin::Prometheus, Plugin::Ready, Plugin::Transfer];
+const ONCE: [Plugin; 7] = [
+    Plugin::Cache,
+    Plugin::Errors,
+    Plugin::Kubernetes,
+    Plugin::Loop,
+    Plugin::Prometheus,
+    Plugin::Ready,
+    Plugin::Transfer,
+];
 
 impl Draft {
     fn directive(&mut self, plugin: Plugin, directive: &Directive, zones: &[Zone], checked: &mut Checked<'_>) {
@@ -103,13 +116,18 @@ impl Draft {
                 // Without knowing where nothing further is to be said of it.
                 None => self.keys.clear(),
             },
+            Plugin::Cache => self.cache = super::cache::read(directive, checked),
             Plugin::Errors => drop(directives::errors(directive, checked)),
-            Plugin::Health => self.health = directives::health(directive, checked),
+            Plugin::Forward => self.forward.extend(super::forward::read(directive, checked)),
+            Plugin::Health => self.health = life::health(directive, checked),
             Plugin::Kubernetes => self.kubernetes = Some(Cluster::read(directive, zones, checked)),
             Plugin::Loadbalance => self.rotate = directives::loadbalance(directive, checked).is_some(),
+            Plugin::Loop => self.loop_check = life::loop_check(directive, checked),
             Plugin::Prometheus => self.prometheus = directives::prometheus(directive, checked),
-            Plugin::Ready => self.ready = directives::ready(directive, checked),
+            Plugin::Ready => self.ready = life::ready(directive, checked),
+            Plugin::Reload => self.reload = life::reload(directive, checked),
             Plugin::Transfer => self.transfer = directives::transfer(directive, checked),
+            Plugin::WithoutEffect => drop(life::without_effect(directive, checked)),
         }
     }
 
@@ -194,6 +212,19 @@ fn without_covered(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses.into_iter().filter(is_kept).collect()
 }
 
+/// What all blocks say of the process: it waits for the longest lameduck, and the last `reload` counts.
+fn process(config: &mut Config, drafts: &[Draft]) {
+    for Draft { health, ready, prometheus, reload, .. } in drafts {
+        let health_listen = health.as_ref().map(|health| health.listen);
+        let ready_listen = ready.as_ref().map(|ready| ready.listen);
+        config.admin_listen.extend([health_listen, ready_listen, *prometheus].into_iter().flatten());
+        config.lameduck = config.lameduck.max(health.as_ref().map_or(Duration::ZERO, |health| health.lameduck));
+        config.ready_continuously |= ready.as_ref().is_some_and(|ready| ready.continuously);
+        config.reload = reload.or(config.reload);
+    }
+    config.admin_listen = without_covered(std::mem::take(&mut config.admin_listen));
+}
+
 /// One API server, and the longest of the times that are waited for it.
 fn reach(config: &mut Config, drafts: &[Draft], checked: &mut Checked<'_>) {
     let mut clusters = drafts.iter().filter_map(|draft| draft.kubernetes.as_ref());
@@ -266,9 +297,9 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         any_class: false,
         kubernetes: draft.kubernetes.as_ref().map(|cluster| cluster.view.clone()),
         transfer_to: transfer_to.clone(),
-        cache: None,
-        forward: Vec::new(),
-        loop_check: None,
+        cache: draft.cache.clone(),
+        forward: draft.forward.clone(),
+        loop_check: draft.loop_check,
     };
     servers.into_iter().map(server).collect()
 }

@@ -222,7 +222,7 @@ fn an_error_shows_its_line_with_a_caret() {
 
 #[test]
 fn errors_are_in_the_order_of_the_text_and_not_too_many() {
-    let all = errors(". {\n forward . 1.1.1.1\n none\n cache\n}\nb {\n loop\n}");
+    let all = errors(". {\n acl\n none\n any\n}\nb {\n sign\n}");
     let places: Vec<_> = all.iter().map(|error| error.split(' ').next().unwrap()).collect();
     assert_eq!(places, ["Corefile:2:2:", "Corefile:3:2:", "Corefile:4:2:", "Corefile:7:2:"]);
     let many = errors(&format!(". {{\n{}}}", "none\n".repeat(60)));

@@ -1,9 +1,12 @@
 //! Corefiles and what is made of them: the language, each directive, and the files that distributions ship.
 
+mod cache;
 mod directives;
 mod drawn;
+mod forward;
 mod kubernetes;
 mod language;
+mod life;
 mod samples;
 mod servers;
 
