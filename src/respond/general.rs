@@ -108,7 +108,8 @@ impl Handler {
                 reply.truncate(outcome.reply_octets);
                 Streamed::Messages(vec![reply], outcome)
             }
-            Begun::Waits | Begun::Ignored => Streamed::Waits,
+            // Whoever waits is also told to renew.
+            Begun::Aging(..) | Begun::Waits | Begun::Ignored => Streamed::Waits,
         }
     }
 

@@ -82,7 +82,7 @@ pub(super) fn aliased(query: &Query, candidate: &[u8], said: &Foreign) -> Option
     }
     let owner = asked.queries.first()?.name().clone();
     let target = Name::from_bytes(candidate).ok()?;
-    let ttl_secs = said.ttl_secs_min().unwrap_or_default();
+    let ttl_secs = said.min_ttl_secs().unwrap_or_default();
     message.answers.insert(0, Record::from_rdata(owner, ttl_secs, RData::CNAME(CNAME(target))));
     message.queries = asked.queries;
     Foreign::from_message(&message).ok()

@@ -119,7 +119,7 @@ impl Responder {
     #[inline]
     pub fn answer(&self, packet: &[u8], asked: &Asked, memory: &mut Memory, buffer: &mut [u8]) -> Option<Outcome> {
         match self.walk(packet, asked, memory, buffer, |question, written, _, _| written.answered(question)) {
-            Begun::Answered(outcome) => Some(outcome),
+            Begun::Answered(outcome) | Begun::Aging(outcome, _) => Some(outcome),
             Begun::Ignored | Begun::Waits => None,
         }
     }
@@ -160,12 +160,16 @@ impl Responder {
     ) -> Begun {
         let Some(server) = written.ending.route.map(|route| self.server(route)) else { return Begun::Waits };
         let Some(cache) = &server.stages.cache else { return Begun::Waits };
-        let Look::Hit(hit) = cache.look(question, &memory.finding.name, now) else { return Begun::Waits };
+        let Look::Hit(mut hit) = cache.look(question, &memory.finding.name, now) else { return Begun::Waits };
         let shown = Shown { turn: server.rotate.then(|| memory.finding.turn()), ..hit.shown };
         let octets = hit.reply.write(question, &shown, written.limit_octets, buffer);
         let outcome = Outcome::of(question, &written.ending, octets);
         let looked = Some(Looked::of(&hit));
-        Begun::Answered(Outcome { rcode: hit.reply.rcode(), looked, refresh: hit.refresh, ..outcome })
+        let outcome = Outcome { rcode: hit.reply.rcode(), looked, ..outcome };
+        match hit.refresh.take() {
+            None => Begun::Answered(outcome),
+            Some(refresh) => Begun::Aging(outcome, refresh),
+        }
     }
 
     fn server(&self, route: usize) -> &Server {

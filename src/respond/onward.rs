@@ -26,12 +26,12 @@ use super::{
 use crate::{
     answers::{
         code,
-        foreign::{Foreign, Shown, Ttl},
+        foreign::{Foreign, Kind, Shown, Ttl},
         question::{self, Packet, QueryName, Question},
         reply::{Reply, Targets},
         why::Why,
     },
-    cache::{Cache, Hit, Look},
+    cache::{Hit, Look, Refresh},
     forward::{Asking, Failure, Over},
     search::finish::Finished,
 };
@@ -74,6 +74,8 @@ type Heard = Result<Said, Unsaid>;
 
 /// A name leads on so often: an alias of an alias of a completed name is three.
 const HOPS_MAX: usize = 8;
+/// What is stale is used after so long in any case.
+const PATIENCE_MAX: Duration = Duration::from_secs(5);
 /// What an OPT record and an Extended DNS Error take, beside the options that are repeated.
 const OPT_OCTETS: usize = 128;
 
@@ -87,13 +89,14 @@ impl Responder {
         Some(onward.written(&question, heard))
     }
 
-    /// Asks others once more for what a cache has, and keeps what they say.
-    pub async fn refresh(self: &Arc<Self>, packet: &[u8], asked: &Asked) {
+    /// Asks others once more for what a cache has, as it wanted.
+    pub async fn refresh(self: &Arc<Self>, packet: &[u8], asked: &Asked, refresh: Refresh) {
         let mut name = QueryName::new();
         let Packet::Question(question) = question::read(packet, &mut name) else { return };
         let Some(route) = self.plan().listeners[asked.listener].route(&name, question.qtype) else { return };
         // Whoever asks next hears of a failure.
-        let _ = Onward { responder: self.clone(), asked: *asked }.fetch(route, Query::onward(&question)).await;
+        let onward = Onward { responder: self.clone(), asked: *asked };
+        drop(onward.renew(route, Query::onward(&question), refresh).await);
     }
 }
 
@@ -139,8 +142,8 @@ impl Onward {
     /// A reply that was made here passes the cache of its server, which keeps none of it and limits its TTLs.
     fn own(&self, reply: Foreign, books: Books) -> Said {
         let server = books.route.map(|route| self.responder.server(route));
-        let ttl = match (server.and_then(|server| server.stages.cache.as_deref()), reply.ttl_secs_min()) {
-            (Some(cache), Some(ttl_secs)) => Ttl::All(cache.clamp_secs(ttl_secs, !reply.is_success())),
+        let ttl = match (server.and_then(|server| server.stages.cache.as_deref()), reply.min_ttl_secs()) {
+            (Some(cache), Some(ttl_secs)) => Ttl::All(cache.clamp_secs(ttl_secs, reply.kind() != Kind::NoError)),
             _ => Ttl::AsIs,
         };
         Said { shown: Shown { ttl, ..reply.as_it_came() }, reply: Arc::new(reply), books }
@@ -157,24 +160,24 @@ impl Onward {
         }
         let Some(cache) = &server.stages.cache else { return self.fetch(route, query).await };
         match cache.look(&question, &name, Instant::now()) {
-            Look::Hit(hit) => {
-                if hit.refresh {
-                    self.refresh(route, query);
-                }
+            Look::Hit(mut hit) => {
+                self.renew_aside(route, query, hit.refresh.take());
                 Ok(Said::kept(hit, route))
             }
-            Look::Stale(hit) => match hit.verify {
-                Some(verify) => self.verify(route, query, verify.timeout, hit).await,
-                None => {
-                    if hit.refresh {
-                        self.refresh(route, query);
-                    }
+            Look::Stale(mut hit) => match (hit.verify, hit.refresh.take()) {
+                (Some(verify), Some(refresh)) => self.verify(route, query, verify.timeout, refresh, hit).await,
+                (_, refresh) => {
+                    self.renew_aside(route, query, refresh);
+                    cache.count_stale();
                     Ok(Said::kept(hit, route))
                 }
             },
             Look::Miss => match self.fetch(route, query.clone()).await {
-                Err(unsaid) => match Self::fallback(cache, &query) {
-                    Some(hit) => Ok(Said::kept(hit, route)),
+                Err(unsaid) => match cache.fallback(&question, &name, Instant::now()) {
+                    Some(hit) => {
+                        cache.count_stale();
+                        Ok(Said::kept(hit, route))
+                    }
                     None => Err(unsaid),
                 },
                 said => said,
@@ -183,24 +186,36 @@ impl Onward {
     }
 
     /// Something stale is used where nothing newer comes in time. What comes later is kept.
-    async fn verify(&self, route: usize, query: Query, patience: Option<Duration>, stale: Hit) -> Heard {
-        let (onward, patience) = (self.clone(), patience.unwrap_or(Duration::MAX));
-        let newer = tokio::spawn(async move { onward.fetch(route, query).await });
-        match timeout(patience, newer).await {
-            Ok(Ok(Ok(said))) if said.reply.rcode() != code::SERVFAIL => Ok(said),
-            _ => Ok(Said::kept(stale, route)),
+    async fn verify(&self, route: usize, query: Query, patience: Option<Duration>, refresh: Refresh, stale: Hit) -> Heard {
+        let onward = self.clone();
+        let newer = tokio::spawn(async move { onward.renew(route, query, refresh).await });
+        match timeout(patience.unwrap_or(PATIENCE_MAX), newer).await {
+            Ok(Ok(Some(said))) => Ok(said),
+            _ => {
+                let cache = &self.responder.server(route).stages.cache;
+                cache.iter().for_each(|cache| cache.count_stale());
+                Ok(Said::kept(stale, route))
+            }
         }
     }
 
-    /// Asks for the next client, and lets nobody wait for it.
-    fn refresh(&self, route: usize, query: Query) {
-        let onward = self.clone();
-        tokio::spawn(async move { drop(onward.fetch(route, query).await) });
+    /// Renews what a cache has for the next client, and lets nobody wait for it.
+    fn renew_aside(&self, route: usize, query: Query, refresh: Option<Refresh>) {
+        if let Some(refresh) = refresh {
+            let onward = self.clone();
+            tokio::spawn(async move { drop(onward.renew(route, query, refresh).await) });
+        }
     }
 
-    fn fallback(cache: &Cache, query: &Query) -> Option<Hit> {
+    /// Asks upstreams for what a cache has. None where that remains the better answer.
+    async fn renew(&self, route: usize, query: Query, refresh: Refresh) -> Option<Said> {
+        let server = self.responder.server(route);
         let mut name = QueryName::new();
-        cache.fallback(&query.read(&mut name), &name, Instant::now())
+        let question = query.read(&mut name);
+        let reply = self.forward(server, &query, &question, &name, route).await.ok();
+        let cache = server.stages.cache.as_ref()?;
+        let shown = cache.renew(refresh, &question, &name, reply.as_ref(), Instant::now())?;
+        Some(Said { reply: reply?, shown, books: Books { looked: Some(Looked::Missed), ..Books::of(route) } })
     }
 
     /// Asks upstreams, and keeps what they say.
@@ -209,12 +224,11 @@ impl Onward {
         let mut name = QueryName::new();
         let question = query.read(&mut name);
         let reply = self.forward(server, &query, &question, &name, route).await?;
-        let Some(cache) = &server.stages.cache else {
-            let books = Books { route: Some(route), ..Books::default() };
-            return Ok(Said { shown: reply.as_it_came(), reply, books });
+        let (shown, looked) = match &server.stages.cache {
+            Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Some(Looked::Missed)),
+            None => (reply.as_it_came(), None),
         };
-        let shown = cache.keep(&question, &name, &reply, Instant::now());
-        Ok(Said { reply, shown, books: Books { route: Some(route), finished: None, looked: Some(Looked::Missed) } })
+        Ok(Said { reply, shown, books: Books { looked, ..Books::of(route) } })
     }
 
     /// Asks the forwarders that take the name, one after the other where one hands on.
@@ -274,7 +288,6 @@ impl Onward {
             dnssec_ok: question.edns.is_some_and(|edns| edns.dnssec_ok),
             finished: books.finished,
             looked: books.looked,
-            refresh: false,
             reply_octets: octets,
         };
         Resumed { reply, outcome, error }

@@ -11,7 +11,7 @@ use crate::{
         sink::Sink,
         why::Why,
     },
-    cache::Hit,
+    cache::{Hit, Refresh},
     records::view::View,
     search::finish::Finished,
 };
@@ -37,10 +37,12 @@ pub enum Transport {
 }
 
 /// How far a packet came without waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Begun {
     /// Its reply is written.
     Answered(Outcome),
+    /// The same, and a cache wants it to be asked again for the next client: see [`Responder::refresh`].
+    Aging(Outcome, Refresh),
     /// There is no reply to it.
     Ignored,
     /// Others have to be asked: see [`Responder::resume`].
@@ -62,8 +64,6 @@ pub struct Outcome {
     pub finished: Option<Finished>,
     /// Whether it was looked for in a cache, and found.
     pub looked: Option<Looked>,
-    /// The cache wants it to be asked again, for the next client.
-    pub refresh: bool,
     /// Octets of the reply.
     pub reply_octets: usize,
 }
@@ -166,7 +166,7 @@ impl Asked {
 impl Looked {
     /// What was found.
     pub(crate) fn of(hit: &Hit) -> Self {
-        if hit.reply.is_success() { Self::Success } else { Self::Denial }
+        if hit.is_denial { Self::Denial } else { Self::Success }
     }
 }
 

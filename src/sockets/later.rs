@@ -9,7 +9,10 @@ use std::{
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 use super::{events::Events, guard};
-use crate::respond::{Asked, Outcome, serving::Desk};
+use crate::{
+    cache::Refresh,
+    respond::{Asked, Outcome, serving::Desk},
+};
 
 /// Waits for others on behalf of sockets. Cheap to clone.
 #[derive(Clone)]
@@ -69,12 +72,12 @@ impl<E: Events> Later<E> {
     }
 
     /// Has a cache's reply refreshed, if there is room for it.
-    pub fn refresh(&self, waiting: Waiting<'_>, desk: Arc<Desk>) {
+    pub fn refresh(&self, waiting: Waiting<'_>, desk: Arc<Desk>, refresh: Refresh) {
         let Ok(permit) = self.room.clone().try_acquire_owned() else { return };
         let (packet, asked) = (waiting.packet.to_vec(), waiting.asked);
         self.runtime.spawn(async move {
             let _permit = permit;
-            let refreshed = desk.responder.refresh(&packet, &asked);
+            let refreshed = desk.responder.refresh(&packet, &asked, refresh);
             // The client has its reply: nobody is to be told.
             drop(guard::guarded_later(asked.client, refreshed).await);
         });

@@ -172,6 +172,12 @@ impl<A: Answer, E: Events> Clerk<A, E> {
         let waiting = Waiting { packet, asked, begun };
         let outcome = match answered {
             Begun::Answered(outcome) => outcome,
+            Begun::Aging(outcome, refresh) => {
+                if let Some(desk) = self.answer.desk() {
+                    self.later.refresh(waiting, desk, refresh);
+                }
+                outcome
+            }
             Begun::Ignored => return None,
             Begun::Waits => {
                 let (desk, way_back) = (self.answer.desk()?, self.way_back.clone());
@@ -184,11 +190,6 @@ impl<A: Answer, E: Events> Clerk<A, E> {
                 return Some((&self.reply[..refused], sender));
             }
         };
-        if outcome.refresh
-            && let Some(desk) = self.answer.desk()
-        {
-            self.later.refresh(waiting, desk);
-        }
         self.events.answered(&asked, octets, &outcome, begun.elapsed());
         Some((&self.reply[..outcome.reply_octets], sender))
     }

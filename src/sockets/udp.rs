@@ -23,7 +23,7 @@ use super::{
     later::{Later, Waiting},
 };
 use crate::respond::{
-    Asked, Begun, Memory, Transport,
+    Asked, Begun, Memory, Outcome, Transport,
     serving::{Desk, Serving},
 };
 
@@ -113,13 +113,10 @@ impl<T: Tally, E: Events> Worker<T, E> {
             });
             let waiting = Waiting { packet: packet.bytes, asked, begun: started };
             match begun {
-                Begun::Answered(outcome) => {
-                    self.tally.answered(&asked, packet.bytes.len(), &outcome);
-                    runs.add(outcome.route);
-                    outbox.push(packet.path, outcome.reply_octets);
-                    if outcome.refresh {
-                        self.later.refresh(waiting, desk.clone());
-                    }
+                Begun::Answered(outcome) => self.push(&waiting, packet.path, &outcome, outbox, runs),
+                Begun::Aging(outcome, refresh) => {
+                    self.push(&waiting, packet.path, &outcome, outbox, runs);
+                    self.later.refresh(waiting, desk.clone(), refresh);
                 }
                 Begun::Waits => {
                     let (way_back, path) = (way_back.clone(), *packet.path);
@@ -137,6 +134,13 @@ impl<T: Tally, E: Events> Worker<T, E> {
             self.tally.took(route, took, questions);
         }
         self.flush(outbox);
+    }
+
+    #[inline]
+    fn push(&self, asking: &Waiting<'_>, path: &ReturnPath, outcome: &Outcome, outbox: &mut Outbox, runs: &mut Runs) {
+        self.tally.answered(&asking.asked, asking.packet.len(), outcome);
+        runs.add(outcome.route);
+        outbox.push(path, outcome.reply_octets);
     }
 
     fn flush(&self, outbox: &mut Outbox) {
