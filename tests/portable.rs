@@ -9,15 +9,20 @@ use std::{
 };
 
 use clusterdns::{
-    respond::{Asked, Outcome},
+    respond::{
+        Asked, Begun, Outcome,
+        serving::{Desk, Serving},
+    },
     sockets::{
         bind::bind_udp,
         events::Events,
+        later::Later,
         portable::{Answer, serve},
     },
 };
 use common::{A, id_and_rcode, query, responder, service, within};
 use tokio::{
+    runtime::Handle,
     sync::{mpsc, watch},
     task::JoinSet,
 };
@@ -32,7 +37,7 @@ fn cluster() -> Arc<impl Answer> {
             "endpoints":[{{"addresses":[{}],"conditions":{{"ready":true}}}}]}}"#,
         addresses.join(",")
     );
-    responder(&[service("web", "10.96.0.10"), service("many", "None"), slice])
+    Serving::new(responder(&[service("web", "10.96.0.10"), service("many", "None"), slice]), 0)
 }
 
 // ----------- Room ----------------------------------------------------------
@@ -71,8 +76,9 @@ impl Room {
         let (stop, stopped) = watch::channel(false);
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
+        let later = Later::new(Handle::current(), Teller(teller.clone()));
         for socket in sockets {
-            tasks.spawn(serve(socket, 0, answer.clone(), Teller(teller.clone()), stopped.clone()));
+            tasks.spawn(serve(socket, answer.clone(), later.clone(), Teller(teller.clone()), stopped.clone()));
         }
         Self { address, stop, tasks, told }
     }

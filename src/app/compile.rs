@@ -137,7 +137,7 @@ mod tests {
     fn each_pair_of_address_and_zone_is_a_route_and_the_longest_zone_comes_first() {
         let text = "[[server]]\nzones = [\".\"]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n\
                     [[server]]\nzones = [\"a.b\", \"b\"]\nlisten = [\"127.0.0.1:2\"]\n";
-        let plan = plan(&Config::parse(text, "test").unwrap(), &[]);
+        let plan = plan(&Config::parse(text, "test").unwrap(), &[], Vec::new());
         let zones = |listener: usize| {
             let routes = plan.listeners[listener].zones.iter().map(|&(_, route)| &plan.routes[route]);
             routes.map(|route| (route.zone.clone(), route.server, route.listener)).collect::<Vec<_>>()
@@ -153,7 +153,7 @@ mod tests {
         let domains = |more: &str| {
             let path = file.path().display();
             let text = format!("[completion]\nenabled = true\nresolv_conf = \"{path}\"\n{more}");
-            let completion = plan(&Config::parse(&text, "test").unwrap(), &[]).completion.unwrap();
+            let completion = plan(&Config::parse(&text, "test").unwrap(), &[], Vec::new()).completion.unwrap();
             completion.node_domains.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(domains(""), ["corp.example.", "lan."]);

@@ -37,5 +37,5 @@ fn of(server: &Server, counters: &Counters, runtime: &Handle, before: &[&Stages]
             None => Forwarder::new(options.clone(), counters, runtime),
         }
     });
-    Ok(Stages { cache, forward: forward.collect::<Result<_, _>>()?, loops: None })
+    Ok(Stages { cache, forward: forward.collect::<Result<_, _>>()? })
 }

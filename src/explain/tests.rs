@@ -435,7 +435,13 @@ impl Cluster {
         let objects = self.objects.clone();
         store.apply(Change::Reset(Picture { objects, known: self.known, ..Picture::default() }), 1);
         let plan = Plan {
-            servers: vec![Server { view: Some(view), transfer: None, rotate: false, unanswered: 2, ..Server::default() }],
+            servers: vec![Server {
+                view: Some(view),
+                transfer: None,
+                rotate: false,
+                unanswered: 2,
+                ..Server::default()
+            }],
             listeners: vec![Listener {
                 address: ([127, 0, 0, 1], 53).into(),
                 any_class: false,

@@ -1,10 +1,132 @@
 //! Questions that others answer.
+//!
+//! ```text
+//! ask ─► flights ─► course ─► order ─► upstream ─► line ─► udp, stream, TLS
+//!        each       who is    policy,  what is     octets there,
+//!        once       asked,    health   known of    octets back
+//!                   hedges             each
+//! ```
+//!
+//! Beside it run, and end with the [`Forwarder`]: health checks of upstreams that fail, and the watch
+//! for files that name upstreams.
+//!
+//! Limits: [`IN_FLIGHT_MAX`] questions of [`ATTEMPTS_MAX`](course) attempts within 5 seconds, at most
+//! two at a time; [`UPSTREAMS_MAX`] upstreams with [`CONNECTIONS_MAX`] connections each.
 
+mod asking;
+mod budget;
+mod core;
+pub mod counters;
+mod course;
+mod flights;
+mod health;
+mod latency;
+mod line;
+mod message;
 pub mod options;
+mod order;
+mod random;
+mod start;
+mod udp;
+mod upstream;
+mod wire;
 
-pub use options::Options;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+pub use self::{
+    asking::{Answer, Asking, Failure, Over},
+    counters::Counters,
+    options::Options,
+    start::StartError,
+};
+use self::{
+    core::Core,
+    course::Question,
+    flights::{Flights, Key},
+    message::Query,
+    wire::Wire,
+};
+use crate::{answers::question::QueryName, records::name::Name};
 
 /// Questions in flight of one `forward` that has no smaller limit: each takes a socket and some 4 KiB.
 pub const IN_FLIGHT_MAX: usize = 4096;
 /// Connections to one upstream over TCP or TLS, idle or not.
 pub const CONNECTIONS_MAX: usize = 64;
+/// Upstreams of one `forward`: CoreDNS's.
+pub const UPSTREAMS_MAX: usize = 15;
+
+/// One `forward`, running. Its tasks end when it is dropped; questions in flight come to their end.
+pub struct Forwarder {
+    core: Arc<Core<Wire>>,
+    flights: Flights,
+    from: Zone,
+    except: Vec<Zone>,
+}
+
+/// A zone as questions are compared with it.
+struct Zone {
+    lower: Name,
+    labels: usize,
+}
+
+impl Forwarder {
+    /// Starts forwarding.
+    ///
+    /// # Errors
+    /// A file cannot be read, or names nobody to ask.
+    pub fn new(options: Options, counters: &Counters, runtime: &Handle) -> Result<Arc<Self>, StartError> {
+        let questions_max = options.max_concurrent.unwrap_or(IN_FLIGHT_MAX).min(IN_FLIGHT_MAX);
+        let from = Zone::new(&options.from);
+        let except = options.except.iter().map(Zone::new).collect();
+        let core = start::core(options, counters, runtime)?;
+        Ok(Arc::new(Self { core, flights: Flights::new(questions_max, counters.clone()), from, except }))
+    }
+
+    /// What it was told: one that is told the same need not be made anew.
+    pub fn options(&self) -> &Options {
+        &self.core.options
+    }
+
+    /// Whether questions for a name are its business.
+    pub fn takes(&self, name: &QueryName) -> bool {
+        if !self.from.holds(name) {
+            return false;
+        }
+        // As in CoreDNS, the zone itself is no exception.
+        name.wire() == self.from.lower.wire() || !self.except.iter().any(|zone| zone.holds(name))
+    }
+
+    /// Whether the next `forward` is to be asked instead of taking this answer.
+    pub fn hands_on(&self, answer: &Answer) -> bool {
+        let options = self.options();
+        options.next.contains(&answer.rcode()) || options.next_on_nodata && message::is_nodata(&answer.message)
+    }
+
+    /// Asks upstreams.
+    ///
+    /// # Errors
+    /// There is no answer; the failure has the rcode for the client and the text for the log.
+    pub async fn ask(&self, asking: &Asking<'_>) -> Result<Answer, Failure> {
+        let query = Query::read(asking.query).ok_or(Failure::NoQuery)?;
+        let &Asking { over, reply_octets_max, .. } = asking;
+        let key = Key { query: query.without_id(), over, reply_octets_max };
+        let flight = self.flights.join(key, || {
+            let core = self.core.clone();
+            let question = Question::new(query, over, reply_octets_max, &core);
+            course::run(core, question)
+        })?;
+        flight.await
+    }
+}
+
+impl Zone {
+    fn new(name: &Name) -> Self {
+        Self { lower: name.to_lower(), labels: name.labels().count() }
+    }
+
+    fn holds(&self, name: &QueryName) -> bool {
+        name.zone_start(self.lower.wire(), self.labels).is_some()
+    }
+}

@@ -38,12 +38,12 @@ pub fn packet(packet: &[u8]) {
     let asked = Asked { client: CLIENT, transport: Transport::Udp, listener: 0 };
     let mut reply = vec![0; REPLY_OCTETS_MAX];
     let outcome = RESPONDER.answer(packet, &asked, &mut Memory::default(), &mut reply);
-    let stream = Handler::new(RESPONDER.clone(), 0).answer_stream(packet, CLIENT);
-    assert_eq!(outcome.is_some(), stream.is_some(), "one path is silent where the other is not");
+    let messages = Handler::new(RESPONDER.clone(), 0).answer_stream(packet, CLIENT).messages();
+    assert_eq!(outcome.is_some(), messages.is_some(), "one path is silent where the other is not");
     if let Some(outcome) = outcome {
         check(packet, &reply[..outcome.reply_octets], limit_octets(packet));
     }
-    for message in stream.into_iter().flat_map(|(messages, _)| messages) {
+    for message in messages.into_iter().flatten() {
         check(packet, &message, REPLY_OCTETS_MAX);
     }
 }
@@ -78,7 +78,8 @@ fn example() -> Responder {
         ..ViewOptions::new(zones.to_vec())
     }));
     Store::new(vec![view.clone()]).apply(Change::Reset(loaded.picture), 1);
-    let server = Server { view: Some(view), transfer: None, rotate: true, unanswered: code::REFUSED };
+    let server =
+        Server { view: Some(view), transfer: None, rotate: true, unanswered: code::REFUSED, ..Server::default() };
     Responder::new(Plan {
         servers: vec![server],
         listeners: vec![Listener {

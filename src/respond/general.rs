@@ -58,6 +58,16 @@ pub enum Streamed {
     Waits,
 }
 
+impl Streamed {
+    /// The messages, where there are any at once.
+    pub fn messages(self) -> Option<Vec<Vec<u8>>> {
+        match self {
+            Self::Messages(messages, _) => Some(messages),
+            Self::Ignored | Self::Waits => None,
+        }
+    }
+}
+
 /// The reply to a request, before it is encoded.
 struct Answer {
     metadata: Metadata,

@@ -181,12 +181,7 @@ impl Responder {
     fn plain(&self, packet: &[u8], listener: usize, buffer: &mut [u8]) -> Option<Outcome> {
         let ShortCut { tree, view, route } = self.short_cuts[listener].as_ref()?;
         let Plain { qtype, dnssec_ok, reply_octets } = plain::answer(packet, tree, view, buffer)?;
-        Some(Outcome {
-            route: Some(*route),
-            qtype,
-            dnssec_ok,
-            ..Outcome::rejected(code::NOERROR, reply_octets)
-        })
+        Some(Outcome { route: Some(*route), qtype, dnssec_ok, ..Outcome::rejected(code::NOERROR, reply_octets) })
     }
 
     /// Writes the reply to a question, of at most `limit_octets`.

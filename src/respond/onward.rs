@@ -114,7 +114,9 @@ impl Onward {
                     let joined = led::joined(&partial, &rest.reply).ok_or_else(|| Unsaid::unfit(books))?;
                     Ok(self.own(joined, Books { looked: rest.books.looked, ..books }))
                 }
-                Lead::Complete { candidates, miss, books } => self.complete(&query, candidates, miss, books, hops_left).await,
+                Lead::Complete { candidates, miss, books } => {
+                    self.complete(&query, candidates, miss, books, hops_left).await
+                }
             }
         })
     }
@@ -155,9 +157,6 @@ impl Onward {
         let server = self.responder.server(route);
         let mut name = QueryName::new();
         let question = query.read(&mut name);
-        if server.stages.loops.as_ref().is_some_and(|loops| loops.returned(&name, question.qtype)) {
-            return Err(Unsaid::came_back(route));
-        }
         let Some(cache) = &server.stages.cache else { return self.fetch(route, query).await };
         match cache.look(&question, &name, Instant::now()) {
             Look::Hit(mut hit) => {
@@ -186,7 +185,14 @@ impl Onward {
     }
 
     /// Something stale is used where nothing newer comes in time. What comes later is kept.
-    async fn verify(&self, route: usize, query: Query, patience: Option<Duration>, refresh: Refresh, stale: Hit) -> Heard {
+    async fn verify(
+        &self,
+        route: usize,
+        query: Query,
+        patience: Option<Duration>,
+        refresh: Refresh,
+        stale: Hit,
+    ) -> Heard {
         let onward = self.clone();
         let newer = tokio::spawn(async move { onward.renew(route, query, refresh).await });
         match timeout(patience.unwrap_or(PATIENCE_MAX), newer).await {
@@ -245,10 +251,10 @@ impl Onward {
             Transport::Tcp => Over::Tcp,
         };
         let asking = Asking { query: query.message(), over, reply_octets_max: self.asked.limit_octets(question) };
-        let mut takers = server.stages.forward.iter().filter(|forwarder| forwarder.takes(name)).peekable();
-        while let Some(forwarder) = takers.next() {
+        let takers = server.stages.takers(name);
+        for (place, forwarder) in takers.iter().enumerate() {
             let answer = forwarder.ask(&asking).await.map_err(|failure| Unsaid::failed(&failure, route))?;
-            if takers.peek().is_some() && forwarder.hands_on(&answer) {
+            if place + 1 < takers.len() && forwarder.hands_on(&answer) {
                 continue;
             }
             let books = Books { route: Some(route), ..Books::default() };
@@ -266,7 +272,7 @@ impl Onward {
         match heard {
             Ok(said) => {
                 let rotates = said.books.route.is_some_and(|route| self.responder.server(route).rotate);
-                let shown = Shown { turn: rotates.then(fastrand::u32).or(said.shown.turn), ..said.shown };
+                let shown = Shown { turn: rotates.then(|| fastrand::u32(..)), ..said.shown };
                 reply = vec![0; (said.reply.octets() + options + OPT_OCTETS).min(REPLY_OCTETS_MAX)];
                 octets = said.reply.write(question, &shown, limit_octets, &mut reply);
                 (rcode, books, error) = (said.reply.rcode(), said.books, None);

@@ -130,7 +130,13 @@ impl Ending {
 
     /// The reply to a question of which this was found; a negative one gets its SOA.
     #[inline]
-    pub(crate) fn found<S: Sink>(found: Found, view: &View, tells: bool, why: impl FnOnce() -> Why, sink: &mut S) -> Self {
+    pub(crate) fn found<S: Sink>(
+        found: Found,
+        view: &View,
+        tells: bool,
+        why: impl FnOnce() -> Why,
+        sink: &mut S,
+    ) -> Self {
         let (rcode, authoritative) = match found {
             Found::Records | Found::Chase | Found::NoData => (code::NOERROR, true),
             Found::Miss => (code::NXDOMAIN, true),

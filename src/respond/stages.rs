@@ -8,7 +8,7 @@ use crate::{
         question::{QueryName, Question},
     },
     cache::Cache,
-    forward::{Forwarder, LoopWatch},
+    forward::Forwarder,
 };
 
 /// The stages of a server that its tables are no part of.
@@ -18,8 +18,6 @@ pub struct Stages {
     pub cache: Option<Arc<Cache>>,
     /// Who is asked: the first that takes the name.
     pub forward: Vec<Arc<Forwarder>>,
-    /// Looks for questions that come back.
-    pub loops: Option<Arc<LoopWatch>>,
 }
 
 impl Stages {
@@ -32,10 +30,14 @@ impl Stages {
             && self.forward.iter().any(|forwarder| forwarder.takes(name))
     }
 
+    /// Who is asked for a name, in their order.
+    pub(crate) fn takers(&self, name: &QueryName) -> Vec<&Forwarder> {
+        self.forward.iter().map(Arc::as_ref).filter(|forwarder| forwarder.takes(name)).collect()
+    }
+
     /// The names under which metrics know them.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        let present =
-            [("cache", self.cache.is_some()), ("loop", self.loops.is_some()), ("forward", !self.forward.is_empty())];
+        let present = [("cache", self.cache.is_some()), ("forward", !self.forward.is_empty())];
         present.into_iter().filter_map(|(name, present)| present.then_some(name))
     }
 }

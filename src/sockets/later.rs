@@ -44,7 +44,12 @@ impl<E: Events> Later<E> {
     }
 
     /// Answers a question in its own time. None if too many wait: then `send` was not called, and will not be.
-    pub fn answer(&self, waiting: Waiting<'_>, desk: Arc<Desk>, send: impl FnOnce(&[u8]) + Send + 'static) -> Option<()> {
+    pub fn answer(
+        &self,
+        waiting: Waiting<'_>,
+        desk: Arc<Desk>,
+        send: impl FnOnce(&[u8]) + Send + 'static,
+    ) -> Option<()> {
         let permit = self.room.clone().try_acquire_owned().ok()?;
         let Waiting { packet, asked, begun } = waiting;
         let (packet, events) = (packet.to_vec(), self.events.clone());
@@ -78,8 +83,8 @@ impl<E: Events> Later<E> {
         self.runtime.spawn(async move {
             let _permit = permit;
             let refreshed = desk.responder.refresh(&packet, &asked, refresh);
-            // The client has its reply: nobody is to be told.
-            drop(guard::guarded_later(asked.client, refreshed).await);
+            // The client has its reply: nobody but the log is told of a panic.
+            let _ = guard::guarded_later(asked.client, refreshed).await;
         });
     }
 

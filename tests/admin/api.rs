@@ -263,7 +263,8 @@ pub(super) fn start() -> (Running, Arc<Mutex<Store>>) {
     let view = Arc::new(View::new(support::cluster::options()));
     let mut store = Store::new(vec![view.clone()]);
     store.apply(Change::Reset(picture), support::NOW);
-    let server = plan::Server { view: Some(view), transfer: None, rotate: false, unanswered: 2, ..plan::Server::default() };
+    let server =
+        plan::Server { view: Some(view), transfer: None, rotate: false, unanswered: 2, ..plan::Server::default() };
     let responder = Responder::new(support::plan(vec![server], &[(&[(".", 0)], false)]));
     let store = Arc::new(Mutex::new(store));
     let sources = Sources::default();

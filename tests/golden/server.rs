@@ -77,7 +77,7 @@ impl Server {
         match transport {
             Transport::Tcp => {
                 let handler = Handler::new(self.responder.clone(), 0);
-                handler.answer_stream(packet, client).map(|(messages, _)| messages).unwrap_or_default()
+                handler.answer_stream(packet, client).messages().unwrap_or_default()
             }
             Transport::Udp => {
                 let asked = Asked { client, transport: Over::Udp, listener: 0 };

@@ -61,7 +61,13 @@ impl Server {
     pub(crate) fn new(options: ViewOptions, rotate: bool, finish: (Option<SearchList>, Option<Completion>)) -> Self {
         let zones = options.zones.iter().map(|zone| zone.apex.to_string()).collect::<Vec<_>>();
         let view = Arc::new(View::new(options));
-        let servers = vec![PlanServer { view: Some(view.clone()), transfer: None, rotate, unanswered: SERVFAIL, ..PlanServer::default() }];
+        let servers = vec![PlanServer {
+            view: Some(view.clone()),
+            transfer: None,
+            rotate,
+            unanswered: SERVFAIL,
+            ..PlanServer::default()
+        }];
         let zones: Vec<_> = zones.iter().map(|zone| (&**zone, 0)).collect();
         let (search, completion) = finish;
         let plan = Plan { search, completion, ..plan(servers, &[(&zones, false)]) };
@@ -92,7 +98,7 @@ impl Server {
     pub(crate) fn send_by_tcp(&self, query: &Query) -> Vec<String> {
         let packet = query.encode();
         let answered = Handler::new(self.responder.clone(), 0).answer_stream(&packet, CLIENT);
-        let Some((messages, _)) = answered else { return vec!["silence".to_owned()] };
+        let Some(messages) = answered.messages() else { return vec!["silence".to_owned()] };
         messages.iter().flat_map(|message| reply::lines(&packet, message)).collect()
     }
 

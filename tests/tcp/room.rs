@@ -8,7 +8,7 @@ use std::{
 };
 
 use clusterdns::{
-    respond::{Asked, Outcome},
+    respond::{Asked, Outcome, general::Streamed},
     sockets::{
         bind::bind_tcp,
         events::{Closed, Events, Refused},

@@ -41,7 +41,7 @@ fn asked(client: &str, transport: Transport) -> Asked {
 }
 
 fn outcome(route: Option<usize>, rcode: u16, qtype: u16) -> Outcome {
-    Outcome { rcode, route, qtype, dnssec_ok: false, finished: None, reply_octets: 120 }
+    Outcome { rcode, route, qtype, reply_octets: 120, ..Outcome::default() }
 }
 
 /// What is made of cells and tables.
@@ -236,7 +236,7 @@ proptest! {
             let transport = if octets % 2 == 0 { Transport::Udp } else { Transport::Tcp };
             let client = SocketAddr::from(([192, 0, 2, 1], 53));
             let asked = Asked { client, transport, listener: 0 };
-            let outcome = Outcome { rcode, route, qtype, dnssec_ok, finished: None, reply_octets: octets };
+            let outcome = Outcome { rcode, route, qtype, dnssec_ok, reply_octets: octets, ..Outcome::default() };
             for cells in [&single, &threads[thread]] {
                 cells.record(&asked, octets / 2, &outcome);
                 cells.record_duration(route, Duration::from_micros(micros), 1);

@@ -10,7 +10,7 @@ use tokio::io::ReadBuf;
 
 use super::*;
 use crate::{
-    respond::{Asked, Outcome, Transport},
+    respond::{Asked, Outcome, Transport, general::Streamed},
     sockets::tcp::Streams,
 };
 

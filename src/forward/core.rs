@@ -1,0 +1,91 @@
+//! What the questions of one forwarder have in common.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use arc_swap::ArcSwap;
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    Options, UPSTREAMS_MAX,
+    budget::Budget,
+    counters::Counters,
+    order::{Order, Standing},
+    random,
+    upstream::Upstream,
+};
+
+/// See the module.
+pub(super) struct Core<L> {
+    pub(super) options: Options,
+    pub(super) counters: Counters,
+    pub(super) upstreams: ArcSwap<Set<L>>,
+    pub(super) budget: Budget,
+    turn: AtomicU32,
+}
+
+/// The upstreams of a moment.
+pub(super) struct Set<L>(pub(super) Vec<Member<L>>);
+
+/// An upstream that is asked. What runs for it ends when it is none any more.
+pub(super) struct Member<L> {
+    pub(super) upstream: Arc<Upstream<L>>,
+    pub(super) _end: Arc<watch::Sender<()>>,
+}
+
+impl<L> Core<L> {
+    pub(super) fn new(options: Options, counters: Counters, upstreams: Set<L>) -> Self {
+        Self {
+            options,
+            counters,
+            upstreams: ArcSwap::from_pointee(upstreams),
+            budget: Budget::new(),
+            turn: AtomicU32::new(0),
+        }
+    }
+
+    /// The order for the next question, and whether anyone in it is expected to answer.
+    pub(super) fn order(&self, set: &Set<L>) -> (Order, bool) {
+        let standings = set.standings();
+        let standings = &standings[..set.0.len().min(UPSTREAMS_MAX)];
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let draw = if standings.len() > 1 { random::draw() } else { 0 };
+        let order = Order::new(self.options.policy, standings, turn, draw);
+        if order.len() > 0 {
+            return (order, true);
+        }
+        (Order::of_the_down(standings, draw), false)
+    }
+}
+
+impl<L> Set<L> {
+    /// Each upstream as it compares with the others now.
+    pub(super) fn standings(&self) -> [Standing; UPSTREAMS_MAX] {
+        let fastest = self.0.iter().filter_map(|member| member.upstream.usual()).min();
+        let mut standings = [Standing::Isolated; UPSTREAMS_MAX];
+        for (standing, member) in standings.iter_mut().zip(&self.0) {
+            *standing = member.upstream.standing(fastest);
+        }
+        standings
+    }
+
+    pub(super) fn upstream(&self, place: usize) -> &Arc<Upstream<L>> {
+        &self.0[place].upstream
+    }
+
+    /// One of those that are asked last, if it is time to see how it does.
+    pub(super) fn due_for_probe(&self, order: &Order, now: Instant) -> Option<&Arc<Upstream<L>>> {
+        let is_ejected = |upstream: &Upstream<L>| {
+            let fastest = self.0.iter().filter_map(|member| member.upstream.usual()).min();
+            matches!(upstream.standing(fastest), Standing::Slow | Standing::Silent)
+        };
+        let first = order.at(0)?;
+        if is_ejected(self.upstream(first)) {
+            return None;
+        }
+        let last = order.places().skip(1).map(|place| self.upstream(place));
+        last.filter(|upstream| is_ejected(upstream)).find(|upstream| upstream.takes_probe(now))
+    }
+}

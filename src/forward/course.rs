@@ -1,0 +1,262 @@
+//! One question's way through the upstreams.
+//!
+//! ```text
+//! order ─► first ──── reply ─────────────────────────────────► answer
+//!            │ later than usual         fails, or an rcode of `failover`
+//!            └─► second, beside it        └─► the next, while there are attempts and time
+//! ```
+//!
+//! The second is the **hedge**: at most one for a question, and few in all ([`Budget`](super::budget)).
+//! It is free where the first upstream has not answered the last questions either: then it is no
+//! guess but the way around it.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    asking::{Answer, Failure, Over},
+    core::{Core, Set},
+    health,
+    line::{Line, Lost, Why},
+    message::{self, Query},
+    options::Transport,
+    order::Order,
+    upstream::{Upstream, is_useful},
+};
+
+/// A question as each upstream gets it.
+#[derive(Clone)]
+pub(super) struct Question {
+    pub(super) query: Query,
+    pub(super) over: Over,
+    /// Whether a reply that was cut is fetched over TCP.
+    whole: bool,
+    read_timeout: Duration,
+    deadline: Instant,
+}
+
+/// Who comes next.
+struct Steps {
+    order: Order,
+    step: usize,
+    attempts_left: usize,
+    has_hedged: bool,
+}
+
+/// What an upstream made of it.
+type Reply<L> = (Arc<Upstream<L>>, Result<Bytes, Lost>);
+
+/// How long a question may take: CoreDNS's.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// Upstreams are tried so often at most, however often they fail at once.
+const ATTEMPTS_MAX: usize = 64;
+/// The only upstream is asked once more where a packet may have been lost, not where it looks something up.
+const SAME_AGAIN_MIN: Duration = Duration::from_millis(300);
+
+impl Question {
+    /// How it is asked: what the client used counts, and what the options say of that.
+    pub(super) fn new(query: Query, over: Over, reply_octets_max: usize, core: &Core<impl Line>) -> Self {
+        let options = &core.options;
+        let asked_over = match options.transport {
+            Transport::AsClient => over,
+            Transport::ForceTcp => Over::Tcp,
+            Transport::PreferUdp => Over::Udp,
+        };
+        let whole =
+            over == Over::Tcp || options.transport == Transport::PreferUdp || reply_octets_max > query.udp_octets;
+        Self {
+            query,
+            over: asked_over,
+            whole,
+            read_timeout: options.read_timeout,
+            deadline: Instant::now() + QUESTION_TIMEOUT,
+        }
+    }
+
+    /// Asks one upstream.
+    async fn ask<L: Line>(&self, upstream: Arc<Upstream<L>>) -> Reply<L> {
+        upstream.counters.requests.add();
+        let mut waiting = Waiting { upstream: &upstream, begun: Instant::now(), is_over: false };
+        let until = self.deadline.min(waiting.begun + self.read_timeout);
+        let reply = upstream.line.exchange(&self.query, self.over, until).await;
+        waiting.is_over = true;
+        let took = waiting.begun.elapsed();
+        match &reply {
+            Ok(message) => upstream.replied(message::rcode(message), took),
+            Err(lost) => {
+                if lost.why == Why::Silent {
+                    upstream.latency.observe(took);
+                }
+                if upstream.lost(lost.why) {
+                    health::check(&upstream);
+                }
+            }
+        }
+        let reply = match reply {
+            Ok(cut) if self.whole && self.over == Over::Udp && message::is_truncated(&cut) => {
+                // What there is says TC: who can take no more loses nothing.
+                Ok(upstream.line.exchange(&self.query, Over::Tcp, until).await.unwrap_or(cut))
+            }
+            reply => reply,
+        };
+        drop(waiting);
+        (upstream, reply)
+    }
+}
+
+/// Tells the upstream's latency how long was waited, where nobody waits for the reply any more.
+struct Waiting<'u, L> {
+    upstream: &'u Upstream<L>,
+    begun: Instant,
+    is_over: bool,
+}
+
+impl<L> Drop for Waiting<'_, L> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.upstream.latency.observe(self.begun.elapsed());
+        }
+    }
+}
+
+/// Asks until there is an answer, or nobody left to ask.
+pub(super) async fn run<L: Line>(core: Arc<Core<L>>, question: Question) -> Result<Answer, Failure> {
+    let set = core.upstreams.load_full();
+    let mut steps = Steps::new(&core, &set)?;
+    core.budget.earn();
+    probe(&core, &set, &steps.order, &question);
+    let mut failure = Failure::AllDown;
+    let mut to_fail_over = set.0.len();
+    let mut passed_over = None;
+    while let Some(upstream) = steps.next(&set, &question) {
+        let (upstream, reply) = ask_or_hedge(&core, &set, &mut steps, &question, upstream).await;
+        let upstream = upstream.target.address;
+        match reply {
+            Ok(message) => {
+                let answer = Answer { message, upstream };
+                to_fail_over -= 1;
+                if to_fail_over == 0 || !core.options.failover.contains(&answer.rcode()) {
+                    return Ok(answer);
+                }
+                passed_over = Some(answer);
+            }
+            Err(Lost { why: Why::Mismatched, .. }) => failure = Failure::Mismatch { upstream },
+            Err(lost) => failure = Failure::NoReply { upstream, why: lost.text },
+        }
+    }
+    passed_over.ok_or(failure)
+}
+
+/// Asks an upstream, and another beside it if its reply is late.
+async fn ask_or_hedge<L: Line>(
+    core: &Core<L>,
+    set: &Set<L>,
+    steps: &mut Steps,
+    question: &Question,
+    upstream: Arc<Upstream<L>>,
+) -> Reply<L> {
+    let same_again = steps.order.len() == 1;
+    let patience = match upstream.latency.patience() {
+        patience if same_again => patience.max(SAME_AGAIN_MIN),
+        patience => patience,
+    };
+    let mut first = pin!(question.ask(upstream.clone()));
+    if let Ok(reply) = timeout(patience, &mut first).await {
+        return reply;
+    }
+    if upstream.is_late() {
+        health::check(&upstream);
+    }
+    let Some(second) = steps.hedge(core, set, question, &upstream) else { return first.await };
+    let second = pin!(question.ask(second));
+    match select(first, second).await {
+        Either::Left((reply, _)) if is_good(&reply) => reply,
+        Either::Left((reply, second)) => better(second.await, reply),
+        Either::Right((reply, _)) if is_good(&reply) => {
+            core.counters.hedges_won.add();
+            reply
+        }
+        Either::Right((reply, first)) => better(first.await, reply),
+    }
+}
+
+/// Copies the question to an upstream that is asked last: its client does not wait for that one.
+fn probe<L: Line>(core: &Core<L>, set: &Set<L>, order: &Order, question: &Question) {
+    let Some(upstream) = set.due_for_probe(order, Instant::now()).cloned() else { return };
+    core.counters.probes.add();
+    let question = question.clone();
+    upstream.checks.runtime.clone().spawn(async move {
+        let mut stop = upstream.stop.clone();
+        let asked = pin!(question.ask(upstream));
+        let ended = pin!(stop.changed());
+        select(asked, ended).await;
+    });
+}
+
+impl Steps {
+    fn new<L>(core: &Core<L>, set: &Set<L>) -> Result<Self, Failure> {
+        let (order, is_hopeful) = core.order(set);
+        let attempts_max = match core.options.attempts_max {
+            None => 2 * set.0.len(),
+            // CoreDNS: no limit but the time.
+            Some(0) => ATTEMPTS_MAX,
+            Some(attempts) => attempts.min(ATTEMPTS_MAX),
+        };
+        let attempts_left = match (order.len(), is_hopeful) {
+            (0, _) => return Err(Failure::Looping),
+            (_, true) => attempts_max,
+            (_, false) => {
+                core.counters.healthcheck_broken.add();
+                if core.options.fail_fast {
+                    return Err(Failure::AllDown);
+                }
+                1
+            }
+        };
+        Ok(Self { order, step: 0, attempts_left, has_hedged: false })
+    }
+
+    fn next<L>(&mut self, set: &Set<L>, question: &Question) -> Option<Arc<Upstream<L>>> {
+        if self.attempts_left == 0 || Instant::now() >= question.deadline {
+            return None;
+        }
+        self.attempts_left -= 1;
+        let place = self.order.at(self.step)?;
+        self.step += 1;
+        Some(set.upstream(place).clone())
+    }
+
+    /// Who is asked beside the first, if anyone is.
+    fn hedge<L>(
+        &mut self,
+        core: &Core<L>,
+        set: &Set<L>,
+        question: &Question,
+        first: &Upstream<L>,
+    ) -> Option<Arc<Upstream<L>>> {
+        if self.has_hedged || self.attempts_left == 0 {
+            return None;
+        }
+        let second = set.upstream(self.order.at(self.step)?);
+        let is_the_way_around = first.is_silent() && !second.is_silent();
+        if !is_the_way_around && !core.budget.spend() {
+            core.counters.hedges_withheld.add();
+            return None;
+        }
+        self.has_hedged = true;
+        core.counters.hedges.add();
+        self.next(set, question)
+    }
+}
+
+fn is_good<L>((_, reply): &Reply<L>) -> bool {
+    reply.as_ref().is_ok_and(|message| is_useful(message::rcode(message)))
+}
+
+/// Of two replies the good one, else the one that is a reply.
+fn better<L>(last: Reply<L>, bad: Reply<L>) -> Reply<L> {
+    if is_good(&last) || last.1.is_ok() && bad.1.is_err() || bad.1.is_err() { last } else { bad }
+}

@@ -1,0 +1,109 @@
+//! Questions in flight, each once.
+//!
+//! Whoever asks what is asked already waits for the same answer. That spares upstreams, and it is what
+//! keeps spoofers from guessing at many copies of a question at once. A flight is a future that all
+//! its askers poll: it goes on while one of them is there.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use dashmap::{DashMap, mapref::entry::Entry};
+use futures_util::future::{FutureExt, Shared, WeakShared};
+
+use super::{
+    asking::{Answer, Failure, Over},
+    counters::Counters,
+};
+
+/// See the module.
+pub(super) struct Flights {
+    flying: Arc<DashMap<Key, Flight, foldhash::quality::RandomState>>,
+    counters: Counters,
+    questions_max: usize,
+    number: AtomicU64,
+}
+
+/// What makes two questions the same.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// Everything behind the id.
+    pub(super) query: Bytes,
+    pub(super) over: Over,
+    pub(super) reply_octets_max: usize,
+}
+
+struct Flight {
+    number: u64,
+    shared: WeakShared<Outcome>,
+}
+
+/// The place of a question; free again when it is dropped.
+pub(super) struct Place {
+    flying: Arc<DashMap<Key, Flight, foldhash::quality::RandomState>>,
+    counters: Counters,
+    key: Key,
+    number: u64,
+}
+
+type Outcome = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
+
+impl Flights {
+    pub(super) fn new(questions_max: usize, counters: Counters) -> Self {
+        Self {
+            flying: Arc::new(DashMap::with_hasher(foldhash::quality::RandomState::default())),
+            counters,
+            questions_max,
+            number: AtomicU64::new(0),
+        }
+    }
+
+    /// Joins the flight of this question, or begins one.
+    pub(super) fn join<F>(&self, key: Key, begin: impl FnOnce() -> F) -> Result<Shared<Outcome>, Failure>
+    where
+        F: Future<Output = Result<Answer, Failure>> + Send + 'static,
+    {
+        // Counted before the map is locked, for its length takes all its locks.
+        let is_full = self.flying.len() >= self.questions_max;
+        let entry = self.flying.entry(key);
+        if let Entry::Occupied(flight) = &entry
+            && let Some(shared) = flight.get().shared.upgrade()
+        {
+            self.counters.shared.add();
+            return Ok(shared);
+        }
+        if is_full {
+            drop(entry);
+            self.counters.overloaded.add();
+            return Err(Failure::Overloaded { questions_max: self.questions_max });
+        }
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let place =
+            Place { flying: self.flying.clone(), counters: self.counters.clone(), key: entry.key().clone(), number };
+        self.counters.in_flight.rise();
+        let course = begin();
+        let outcome: Outcome = Box::pin(async move {
+            let _place = place;
+            course.await
+        });
+        let shared = outcome.shared();
+        if let Some(weak) = shared.downgrade() {
+            entry.insert(Flight { number, shared: weak });
+        }
+        Ok(shared)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.counters.in_flight.fall();
+        // Where all its askers had gone, the same question may fly anew.
+        self.flying.remove_if(&self.key, |_, flight| flight.number == self.number);
+    }
+}

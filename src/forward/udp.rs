@@ -1,0 +1,120 @@
+//! One question over UDP, from a socket of its own.
+//!
+//! The system gives each socket a port at random, and the socket is connected: what others send to it
+//! is dropped by the kernel. Wrong replies are counted and do not end the wait, so whoever guesses
+//! gets no second question to guess at. A spoofer has to hit one of 28,000 ports and of 65,536 ids
+//! within the milliseconds of one question, of which never two of a kind are under way.
+
+use std::{
+    cell::RefCell,
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    net::UdpSocket,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    counters::Counter,
+    line::{Lost, Why},
+    message::{Query, Wrong},
+    random,
+};
+
+/// How long a right answer is still waited for behind one to another question: either somebody has
+/// guessed our id, or the upstream is confused, which should not cost its client the whole wait.
+const MISMATCH_PATIENCE: Duration = Duration::from_millis(200);
+/// So many wrong replies are read for one question. At 100,000 guesses a second that is over soon, and a
+/// question that is given up cannot be answered by a guess.
+const WRONG_REPLIES_MAX: u32 = 64;
+/// The longest datagram.
+const DATAGRAM_OCTETS_MAX: usize = 65_535;
+
+thread_local! {
+    /// One for each thread, not for each question that waits.
+    static DATAGRAM: RefCell<Box<[u8]>> = RefCell::new(vec![0; DATAGRAM_OCTETS_MAX].into());
+}
+
+/// Asks an upstream.
+pub(super) async fn exchange(
+    to: SocketAddr,
+    source: Option<IpAddr>,
+    query: &Query,
+    until: Instant,
+    wrong_replies: &Counter,
+) -> Result<Bytes, Lost> {
+    let socket = open(to, source).map_err(|error| Lost::new(why(&error), format_args!("dial udp {to}: {error}")))?;
+    let id = random::id();
+    let mut message = Vec::with_capacity(query.len());
+    query.write(id, &mut message);
+    let lost = |verb: &str, why, error: &dyn std::fmt::Display| {
+        let from = socket.local_addr().map(|from| from.to_string()).unwrap_or_default();
+        Lost::new(why, format_args!("{verb} udp {from}->{to}: {error}"))
+    };
+    socket.send(&message).await.map_err(|error| lost("write", why(&error), &error))?;
+    let mut until = until;
+    let mut mismatched = false;
+    for _ in 0..WRONG_REPLIES_MAX {
+        let reply = match timeout_at(until, receive(&socket)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => return Err(lost("read", why(&error), &error)),
+            Err(_) if mismatched => break,
+            Err(_) => return Err(lost("read", Why::Silent, &"i/o timeout")),
+        };
+        match query.check(id, &reply) {
+            Ok(()) => return Ok(reply),
+            Err(Wrong::Stray) => {}
+            Err(Wrong::Mismatched) => {
+                mismatched = true;
+                until = until.min(Instant::now() + MISMATCH_PATIENCE);
+            }
+        }
+        wrong_replies.add();
+    }
+    Err(lost("read", Why::Mismatched, &"replies to other questions"))
+}
+
+fn open(to: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if let Some(source) = source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    socket.connect(&to.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+async fn receive(socket: &UdpSocket) -> io::Result<Bytes> {
+    loop {
+        socket.readable().await?;
+        let received: io::Result<Bytes> = DATAGRAM.with_borrow_mut(|datagram| {
+            let length = socket.try_recv(datagram)?;
+            Ok(Bytes::copy_from_slice(&datagram[..length]))
+        });
+        match received {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            received => return received,
+        }
+    }
+}
+
+/// Whose fault an error is.
+pub(super) fn why(error: &io::Error) -> Why {
+    match error.kind() {
+        io::ErrorKind::TimedOut => Why::Silent,
+        io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::InvalidData
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::BrokenPipe => Why::Failed,
+        _ => Why::Ours,
+    }
+}

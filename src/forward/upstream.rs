@@ -1,0 +1,244 @@
+//! One upstream: the way to it, and what is thought of it.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    counters::{Gauge, UpstreamCounters},
+    health::Checks,
+    latency::Latency,
+    line::Why,
+    order::Standing,
+};
+use crate::answers::code;
+
+/// Who is asked, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) address: SocketAddr,
+    /// Over TLS, with the name that was written.
+    pub(super) tls: Option<Option<String>>,
+    /// The line of the file that names it.
+    pub(super) origin: Option<(PathBuf, usize)>,
+}
+
+/// See the module.
+pub(super) struct Upstream<L> {
+    pub(super) target: Target,
+    pub(super) line: L,
+    pub(super) counters: Arc<UpstreamCounters>,
+    pub(super) latency: Latency,
+    pub(super) checks: Arc<Checks>,
+    /// Closed when nobody asks it any more.
+    pub(super) stop: watch::Receiver<()>,
+    /// Health checks that failed one after the other.
+    pub(super) fails: AtomicU32,
+    pub(super) is_checked: AtomicBool,
+    /// Questions without a reply since the last reply.
+    strikes: AtomicU32,
+    /// Replies without use since the last of some use.
+    refusals: AtomicU32,
+    is_slow: AtomicBool,
+    down: Mark,
+    ejected: Mark,
+    isolated: Mark,
+    /// When a question may be copied to it, in milliseconds since `made`.
+    probe_at_millis: AtomicU64,
+    made: Instant,
+}
+
+/// A flag that a gauge follows.
+#[derive(Debug, Default)]
+struct Mark(AtomicBool);
+
+/// So many questions in a row without a reply, and it is asked last.
+const STRIKES_MAX: u32 = 3;
+/// So many replies in a row without use, and it is asked last: one broken zone takes fewer.
+const REFUSALS_MAX: u32 = 16;
+/// How often a question is copied to an upstream that is asked last: with a timeout of 2 seconds, 8 are
+/// under way at most.
+const PROBE_PAUSE: Duration = Duration::from_millis(250);
+/// Slow: more than four times as long as the fastest, and 25 ms. Well again: not twice, and 15 ms.
+const SLOW: (u32, Duration) = (4, Duration::from_millis(25));
+const WELL_AGAIN: (u32, Duration) = (2, Duration::from_millis(15));
+
+impl<L> Upstream<L> {
+    pub(super) fn new(
+        target: Target,
+        line: L,
+        counters: Arc<UpstreamCounters>,
+        checks: Arc<Checks>,
+        stop: watch::Receiver<()>,
+    ) -> Self {
+        Self {
+            target,
+            line,
+            counters,
+            checks,
+            stop,
+            latency: Latency::default(),
+            fails: AtomicU32::new(0),
+            is_checked: AtomicBool::new(false),
+            strikes: AtomicU32::new(0),
+            refusals: AtomicU32::new(0),
+            is_slow: AtomicBool::new(false),
+            down: Mark::default(),
+            ejected: Mark::default(),
+            isolated: Mark::default(),
+            probe_at_millis: AtomicU64::new(0),
+            made: Instant::now(),
+        }
+    }
+
+    // ----------- What happened ---------------------------------------------
+
+    /// A question was answered.
+    pub(super) fn replied(&self, rcode: u16, took: Duration) {
+        self.latency.observe(took);
+        self.counters.replied(rcode, took);
+        // Most are zero already, and what is only read stays in every core's cache.
+        if self.strikes.load(Ordering::Relaxed) != 0 {
+            self.strikes.store(0, Ordering::Relaxed);
+        }
+        if is_useful(rcode) {
+            if self.refusals.load(Ordering::Relaxed) != 0 {
+                self.refusals.store(0, Ordering::Relaxed);
+            }
+        } else {
+            self.refusals.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A reply is late. Whether it has become one that does not answer.
+    pub(super) fn is_late(&self) -> bool {
+        self.strikes.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES_MAX
+    }
+
+    /// A question was not answered; whether the upstream is to be checked.
+    pub(super) fn lost(&self, why: Why) -> bool {
+        if why == Why::Ours {
+            return false;
+        }
+        self.counters.lost.add();
+        self.strikes.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// It answers health checks again, or does not any more; whether that is news.
+    pub(super) fn set_down(&self, down: bool) -> bool {
+        if !down {
+            self.strikes.store(0, Ordering::Relaxed);
+        }
+        self.down.set(down, &self.counters.down)
+    }
+
+    /// It leads back here, or does not any more; whether that is news.
+    pub(super) fn set_isolated(&self, isolated: bool) -> bool {
+        self.isolated.set(isolated, &self.counters.isolated)
+    }
+
+    // ----------- What it is ------------------------------------------------
+
+    /// Whether it has not answered for a while.
+    pub(super) fn is_silent(&self) -> bool {
+        self.strikes.load(Ordering::Relaxed) >= STRIKES_MAX
+    }
+
+    pub(super) fn is_isolated(&self) -> bool {
+        self.isolated.get()
+    }
+
+    /// What its replies usually take, if it may be compared with.
+    pub(super) fn usual(&self) -> Option<Duration> {
+        let comparable = !self.is_silent() && !self.down.get() && !self.isolated.get();
+        self.latency.mean().filter(|_| comparable)
+    }
+
+    /// What is to be thought of it, where the fastest takes so long.
+    pub(super) fn standing(&self, fastest: Option<Duration>) -> Standing {
+        if self.isolated.get() {
+            return Standing::Isolated;
+        }
+        if self.down.get() {
+            return Standing::Down;
+        }
+        let standing = if self.is_silent() {
+            Standing::Silent
+        } else if self.is_slower_than(fastest) || self.refusals.load(Ordering::Relaxed) >= REFUSALS_MAX {
+            Standing::Slow
+        } else {
+            Standing::Well
+        };
+        self.ejected.set(standing != Standing::Well, &self.counters.ejected);
+        standing
+    }
+
+    fn is_slower_than(&self, fastest: Option<Duration>) -> bool {
+        let (Some(usual), Some(fastest)) = (self.latency.mean(), fastest) else { return false };
+        let was_slow = self.is_slow.load(Ordering::Relaxed);
+        let (times, more) = if was_slow { WELL_AGAIN } else { SLOW };
+        let is_slow = usual > fastest * times + more;
+        if is_slow != was_slow {
+            self.is_slow.store(is_slow, Ordering::Relaxed);
+        }
+        is_slow
+    }
+
+    /// Whether it is time to copy a question to it. Then it is not for a while.
+    pub(super) fn takes_probe(&self, now: Instant) -> bool {
+        let millis = |duration: Duration| duration.as_millis() as u64;
+        let now = millis(now.saturating_duration_since(self.made));
+        let at = self.probe_at_millis.load(Ordering::Relaxed);
+        let next = now + millis(PROBE_PAUSE);
+        now >= at && self.probe_at_millis.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl<L> fmt::Display for Upstream<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.target.address)?;
+        match &self.target.origin {
+            Some((file, line)) => write!(f, " ({}, line {line})", file.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<L> Drop for Upstream<L> {
+    fn drop(&mut self) {
+        self.down.set(false, &self.counters.down);
+        self.ejected.set(false, &self.counters.ejected);
+        self.isolated.set(false, &self.counters.isolated);
+    }
+}
+
+impl Mark {
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, set: bool, gauge: &Gauge) -> bool {
+        let is_news = self.get() != set && self.0.swap(set, Ordering::Relaxed) != set;
+        match (is_news, set) {
+            (true, true) => drop(gauge.rise()),
+            (true, false) => gauge.fall(),
+            (false, _) => {}
+        }
+        is_news
+    }
+}
+
+/// Whether a reply says something of the question, and not only of who was asked.
+pub(super) fn is_useful(rcode: u16) -> bool {
+    !matches!(rcode, code::FORMERR | code::SERVFAIL | code::NOTIMP | code::REFUSED)
+}
