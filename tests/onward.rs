@@ -1,0 +1,191 @@
+//! What others are asked for, from socket to socket: forwarding, the cache, names that lead outside.
+
+mod common;
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use clusterdns::{
+    Config, Server, cache,
+    forward::{self, options::To},
+    objects::{
+        Change, Known, Picture,
+        decode::{self, Decoded},
+    },
+    records::name::Name,
+};
+use common::service;
+use hickory_proto::{
+    op::{Message, MessageType, Query, ResponseCode},
+    rr::{RData, Record, RecordType, rdata::SOA},
+};
+
+/// Answers `www.example.com A`, says NXDOMAIN to everything else, and counts.
+struct Upstream {
+    address: SocketAddr,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Upstream {
+    fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (address, asked) = (socket.local_addr().unwrap(), Arc::<AtomicUsize>::default());
+        let counted = asked.clone();
+        thread::spawn(move || {
+            let mut packet = [0; 4096];
+            while let Ok((octets, client)) = socket.recv_from(&mut packet) {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let query = Message::from_vec(&packet[..octets]).unwrap();
+                socket.send_to(&reply(&query).to_vec().unwrap(), client).unwrap();
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+fn reply(query: &Message) -> Message {
+    let question = query.queries[0].clone();
+    let mut reply = Message::response(query.metadata.id, query.metadata.op_code);
+    reply.metadata.recursion_desired = query.metadata.recursion_desired;
+    reply.metadata.recursion_available = true;
+    match (question.name().to_ascii().to_lowercase().as_str(), question.query_type()) {
+        ("www.example.com.", RecordType::A) => {
+            let address = RData::A("192.0.2.1".parse().unwrap());
+            reply.answers.push(Record::from_rdata(question.name().clone(), 300, address));
+        }
+        ("www.example.com.", _) => reply.authorities.push(soa()),
+        _ => {
+            reply.metadata.response_code = ResponseCode::NXDomain;
+            reply.authorities.push(soa());
+        }
+    }
+    reply.queries.push(question);
+    reply
+}
+
+fn soa() -> Record {
+    let name = |text: &str| text.parse().unwrap();
+    let soa = SOA::new(name("ns.example.com."), name("admin.example.com."), 1, 7200, 1800, 86400, 60);
+    Record::from_rdata(name("example.com."), 60, RData::SOA(soa))
+}
+
+struct Running {
+    address: SocketAddr,
+    upstream: Upstream,
+    _server: Server,
+}
+
+impl Running {
+    fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let upstream = Upstream::start();
+        let mut config = Config::default();
+        config.search = None;
+        config.admin_listen.clear();
+        config.servers[0].listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.servers[0].forward = vec![forward::Options::new(Name::root(), vec![To::Plain(upstream.address)])];
+        change(&mut config);
+        let mut server = Server::bind(&config).unwrap();
+        let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}"#.to_owned();
+        let far = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"far","namespace":"shop"},
+                      "spec":{"type":"ExternalName","externalName":"www.example.com"}}"#;
+        let objects = [namespace, far.to_owned(), service("web", "10.96.0.10")];
+        let objects = objects.iter().filter_map(|json| match decode::object(json, Default::default()).unwrap() {
+            Decoded::Object(object) => Some(object),
+            _ => None,
+        });
+        let picture = Picture { objects: objects.collect(), known: Known::ALL, ..Picture::default() };
+        server.feed().apply(Change::Reset(picture));
+        server.start().unwrap();
+        Self { address: server.addresses()[0], upstream, _server: server }
+    }
+
+    fn ask(&self, name: &str, kind: RecordType) -> Message {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut query = Message::query();
+        query.metadata.id = 7;
+        query.metadata.message_type = MessageType::Query;
+        query.metadata.recursion_desired = true;
+        query.add_query(Query::query(name.parse().unwrap(), kind));
+        socket.send_to(&query.to_vec().unwrap(), self.address).unwrap();
+        let mut reply = [0; 4096];
+        let octets = socket.recv(&mut reply).unwrap();
+        let reply = Message::from_vec(&reply[..octets]).unwrap();
+        assert_eq!((reply.metadata.id, &reply.queries), (7, &query.queries));
+        reply
+    }
+
+    /// The answer section, as text.
+    fn answers(&self, name: &str) -> Vec<String> {
+        let reply = self.ask(name, RecordType::A);
+        assert_eq!(reply.metadata.response_code, ResponseCode::NoError);
+        reply.answers.iter().map(|record| format!("{} {}", record.name, record.data)).collect()
+    }
+}
+
+#[test]
+fn names_of_others_are_asked_of_others() {
+    let running = Running::start(|_| {});
+    // Others are asked in lower case, so that all who ask share a reply.
+    assert_eq!(running.answers("WWW.example.com."), ["www.example.com. 192.0.2.1"]);
+    assert_eq!(running.answers("web.shop.svc.cluster.local."), ["web.shop.svc.cluster.local. 10.96.0.10"]);
+    let missing = running.ask("nowhere.example.com.", RecordType::A);
+    assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain);
+    assert_eq!(missing.authorities.len(), 1);
+    assert_eq!(running.upstream.asked(), 2);
+}
+
+#[test]
+fn a_cache_asks_once() {
+    let running = Running::start(|config| config.servers[0].cache = Some(cache::Options::new()));
+    for _ in 0..3 {
+        assert_eq!(running.answers("www.example.com."), ["www.example.com. 192.0.2.1"]);
+        let missing = running.ask("nowhere.example.com.", RecordType::A);
+        assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain);
+    }
+    assert_eq!(running.upstream.asked(), 2);
+}
+
+#[test]
+fn an_external_name_is_followed_out_of_the_cluster() {
+    let running = Running::start(|_| {});
+    assert_eq!(
+        running.answers("far.shop.svc.cluster.local."),
+        ["far.shop.svc.cluster.local. www.example.com.", "www.example.com. 192.0.2.1"]
+    );
+}
+
+#[test]
+fn a_name_of_a_search_list_is_completed_with_those_of_others() {
+    let completion = clusterdns::config::Completion {
+        except_namespaces: Vec::new(),
+        top_level_namespaces: false,
+        node_domains: vec![Name::parse("corp.example").unwrap()],
+        resolv_conf: None,
+    };
+    let running = Running::start(|config| config.completion = Some(completion));
+    let asked = "www.example.com.shop.svc.cluster.local.";
+    assert_eq!(running.answers(asked), [format!("{asked} www.example.com."), "www.example.com. 192.0.2.1".into()]);
+    let other_type = running.ask(asked, RecordType::AAAA);
+    assert_eq!((other_type.metadata.response_code, other_type.answers.len()), (ResponseCode::NoError, 0));
+    let nowhere = running.ask("no.example.com.shop.svc.cluster.local.", RecordType::A);
+    assert_eq!(nowhere.metadata.response_code, ResponseCode::NXDomain);
+}
+
+#[test]
+fn whole_zones_are_not_asked_of_others() {
+    let running = Running::start(|_| {});
+    let refused = running.ask("example.com.", RecordType::AXFR);
+    assert_eq!((refused.metadata.response_code, running.upstream.asked()), (ResponseCode::ServFail, 0));
+}
