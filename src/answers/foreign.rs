@@ -6,6 +6,7 @@
 //! is kept are sound, and a pointer leads to nothing that is patched later.
 
 mod answering;
+mod fuzz;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -21,6 +22,7 @@ use super::{
     question::{AA, AD, HEADER_OCTETS, OPCODE, QR, Question, RA, TC},
 };
 use answering::Run;
+pub use fuzz::fuzz;
 use walk::{Record, Section, Walk};
 
 /// A reply of another server.

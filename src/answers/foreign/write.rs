@@ -111,7 +111,7 @@ impl Foreign {
         usize::from(self.ttls[record]) + 6
     }
 
-    fn record_end(&self, record: usize) -> usize {
+    pub(super) fn record_end(&self, record: usize) -> usize {
         let start = self.data_start(record);
         start + usize::from(self.word(start - 2))
     }
