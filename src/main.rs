@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    clusterdns::cli::Cli::parse().run()
+    clusterdns::cli::Cli::from_arguments().run()
 }

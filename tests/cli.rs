@@ -2,6 +2,8 @@
 
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/corefile.rs"]
+mod corefile;
 #[path = "cli/env.rs"]
 mod env;
 #[path = "cli/examples.rs"]

@@ -19,7 +19,7 @@ pub(super) struct Asking {
     #[command(flatten)]
     inputs: Inputs,
     /// Ask a running server at its admin address, http://127.0.0.1:9153 say
-    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "snapshot", "kubernetes", "kubeconfig", "context"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "corefile", "snapshot", "kubernetes", "kubeconfig", "context"])]
     server: Option<String>,
 }
 

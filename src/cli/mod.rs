@@ -3,8 +3,10 @@
 mod asking;
 mod check;
 mod completions;
+mod coredns;
 mod env;
 mod explain;
+mod inputs;
 mod lookup;
 mod man;
 mod records;
@@ -20,9 +22,10 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
+use self::inputs::Inputs;
 use crate::{
     config::{self, Config},
     objects::{
@@ -57,6 +60,8 @@ enum Command {
     Env(env::Env),
     /// Print the commented default configuration
     Config,
+    /// Print the directives of a Corefile that are understood
+    Plugins,
     /// Print what a shell needs to complete commands and options
     Completions(completions::Completions),
     /// Print the manual page, with every command in it
@@ -76,34 +81,21 @@ Your own:
   clusterdns check --snapshot cluster.json
   clusterdns serve --snapshot cluster.json
 or as it is, and as it changes:
-  clusterdns serve --kubernetes";
+  clusterdns serve --kubernetes
 
-/// Which configuration and which cluster.
-#[derive(Args, Clone, Debug, Default)]
-struct Inputs {
-    /// Configuration in TOML; `clusterdns config` prints one
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// A cluster as kubectl prints it, or manifests: a file, a folder, or - for standard input. May be repeated;
-    /// without it the configured ones, or the example cluster
-    #[arg(long, value_name = "PATH")]
-    snapshot: Vec<PathBuf>,
-    /// The cluster of the Kubernetes API: in a pod by its service account, elsewhere by $KUBECONFIG or ~/.kube/config
-    #[arg(long, conflicts_with = "snapshot")]
-    kubernetes: bool,
-    /// The same by this kubeconfig
-    #[arg(long, value_name = "FILE", conflicts_with = "snapshot")]
-    kubeconfig: Option<PathBuf>,
-    /// The same by this context of the kubeconfig
-    #[arg(long, value_name = "NAME", conflicts_with = "snapshot")]
-    context: Option<String>,
-}
+In the place of CoreDNS, by its Corefile:
+  clusterdns -conf /etc/coredns/Corefile";
 
 /// Why a command ends early: what to tell, as whole sentences.
 #[derive(Debug)]
 struct Failure(String);
 
 impl Cli {
+    /// Reads the arguments of the program, those of CoreDNS too. Ends the process where they are wrong.
+    pub fn from_arguments() -> Self {
+        Self::parse_from(coredns::arguments(std::env::args_os(), Path::new(coredns::COREFILE).is_file()))
+    }
+
     /// Does what the arguments say.
     pub fn run(self) -> ExitCode {
         let done = match self.command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
@@ -115,6 +107,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Env(env) => env.run(),
             Command::Config => print(config::EXAMPLE),
+            Command::Plugins => coredns::plugins(),
             Command::Completions(completions) => completions.run(),
             Command::Man => man::run(),
         };
@@ -125,33 +118,6 @@ impl Cli {
                 ExitCode::FAILURE
             }
         }
-    }
-}
-
-impl Inputs {
-    /// Whether none is given.
-    fn is_empty(&self) -> bool {
-        self.config.is_none() && self.snapshot.is_empty() && !self.watches()
-    }
-
-    fn watches(&self) -> bool {
-        self.kubernetes || self.kubeconfig.is_some() || self.context.is_some()
-    }
-
-    /// The configuration, with the snapshots of the command line in the place of its own.
-    fn config(&self) -> Result<Config, Failure> {
-        let mut config = match &self.config {
-            Some(path) => read_config(path)?,
-            None => Config::default(),
-        };
-        if !self.snapshot.is_empty() {
-            config.snapshot.paths.clone_from(&self.snapshot);
-            config.kubernetes.enabled = false;
-        }
-        if self.watches() {
-            config.watch(self.kubeconfig.clone(), self.context.clone());
-        }
-        Ok(config)
     }
 }
 
@@ -175,17 +141,11 @@ fn load(config: &Config) -> Result<Loaded, Failure> {
     Ok(loaded)
 }
 
-fn read_config(path: &Path) -> Result<Config, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure(format!("{}: {error}; clusterdns config > FILE makes one", path.display())))?;
-    Config::parse(&text, &path.display().to_string()).map_err(|errors| {
-        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        Failure(texts.join("\n"))
-    })
-}
-
 /// Where the configuration reads the cluster from.
 fn sources(config: &Config) -> Result<Vec<Source>, Failure> {
+    if !config.has_cluster() {
+        return Ok(vec![Source::Text(NOTHING.into(), EMPTY_LIST.as_bytes().into())]);
+    }
     let source = |path: &PathBuf| match path.to_str() {
         Some("-") => Source::stdin().map_err(|error| Failure(format!("{STDIN}: {error}"))),
         _ => Ok(Source::Path(path.clone())),
@@ -207,6 +167,7 @@ fn origin(config: &Config) -> String {
         return "the Kubernetes API".into();
     }
     match &config.snapshot.paths[..] {
+        _ if !config.has_cluster() => NOTHING.into(),
         [] => "the built-in example".into(),
         paths => {
             let name = |path: &PathBuf| match path.to_str() {
@@ -226,6 +187,10 @@ fn problems(loaded: &Loaded) -> Vec<String> {
     }
     lines
 }
+
+/// What is read where no server has names of the cluster.
+const EMPTY_LIST: &str = r#"{"apiVersion": "v1", "kind": "ServiceList", "items": []}"#;
+const NOTHING: &str = "no cluster";
 
 /// How long somebody waits who has typed a command.
 const API_PATIENCE: Duration = Duration::from_secs(30);

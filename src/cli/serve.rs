@@ -2,18 +2,24 @@
 
 use std::{
     error::Error,
+    fs,
     io::IsTerminal,
     net::SocketAddr,
-    process::ExitCode,
+    path::{Path, PathBuf},
+    process::{self, ExitCode},
     time::{Duration, Instant},
 };
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::EnvFilter;
 
-use super::{Failure, Inputs, dig_server, options, origin, sources};
+use super::{
+    Failure, coredns, dig_server,
+    inputs::{self, Inputs},
+    options, origin, print, sources,
+};
 use crate::{
     app::{Server, Signals, live::Live, source::Snapshots},
-    config::Config,
+    config::{Config, reading::Reading},
     sockets::seldom::Seldom,
 };
 
@@ -33,18 +39,22 @@ pub(super) struct Serve {
     /// Where to serve the page that explains names, metrics, health and readiness, in place of the configured addresses. May be repeated
     #[arg(long, value_name = "ADDR:PORT")]
     admin: Vec<SocketAddr>,
+    /// Write the number of the process into a file, until it ends
+    #[arg(long, value_name = "FILE")]
+    pidfile: Option<PathBuf>,
+    /// Do not print what is served, from where, and where it listens
+    #[arg(long)]
+    quiet: bool,
 }
 
 impl Serve {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         log_to_stderr();
-        let mut config = self.inputs.config()?;
-        if !self.listen.is_empty() {
-            config.listen_on(&self.listen).map_err(Failure)?;
-        }
-        if !self.admin.is_empty() {
-            config.admin_listen.clone_from(&self.admin);
-        }
+        let serve = self.clone();
+        let mut reading = Reading::new(self.inputs.origin()?).adjusted(move |config| serve.apply(config));
+        let config = inputs::first(&mut reading)?;
+        reading.notes().iter().for_each(|note| tracing::warn!("{}", note.line_and_message()));
+        let _pid = self.pidfile.as_deref().map(PidFile::write).transpose()?;
         let sources = if config.kubernetes.enabled { Vec::new() } else { sources(&config)? };
         let mut server = Server::bind(&config).map_err(failure)?;
         let followed = if config.kubernetes.enabled {
@@ -58,9 +68,39 @@ impl Serve {
             return Ok(ExitCode::SUCCESS);
         }
         server.start().map_err(failure)?;
-        announce(&config, &server, &followed);
+        if !self.quiet {
+            announce(&config, &server, &followed);
+            if self.inputs.corefile.is_some() {
+                print(&coredns::banner(&config))?;
+            }
+        }
         server.run_until(signals);
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What the command line says in the place of the configuration.
+    fn apply(&self, config: &mut Config) -> Result<(), String> {
+        self.inputs.apply(config);
+        if !self.admin.is_empty() {
+            config.admin_listen.clone_from(&self.admin);
+        }
+        if self.listen.is_empty() { Ok(()) } else { config.listen_on(&self.listen) }
+    }
+}
+
+/// The file with the number of the process. It goes when the process ends as it should.
+struct PidFile<'p>(&'p Path);
+
+impl<'p> PidFile<'p> {
+    fn write(path: &'p Path) -> Result<Self, Failure> {
+        let written = fs::write(path, format!("{}\n", process::id()));
+        written.map(|()| Self(path)).map_err(|error| Failure(format!("{}: {error}", path.display())))
+    }
+}
+
+impl Drop for PidFile<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.0);
     }
 }
 
@@ -117,7 +157,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 fn announce(config: &Config, server: &Server, followed: &Followed) {
     let zones: Vec<String> = server.zones().iter().map(ToString::to_string).collect();
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
-    tracing::info!("serving {} from {}", zones.join(" "), followed.summary(config));
+    if config.has_cluster() {
+        tracing::info!("serving {} from {}", zones.join(" "), followed.summary(config));
+    }
     tracing::info!("listening on {} (UDP, TCP)", addresses.join(", "));
     if let Some(search) = config.search.as_ref().filter(|search| !search.domains.is_empty()) {
         let domains: Vec<String> = search.domains.iter().map(ToString::to_string).collect();
@@ -142,7 +184,11 @@ fn log_to_stderr() {
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);
     let terminal = std::io::stderr().is_terminal();
-    let lines = fmt().with_env_filter(filter).with_target(false).with_ansi(terminal).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(terminal)
+        .with_writer(std::io::stderr);
     // A program that embeds us may have set a logger of its own.
     let _ = lines.try_init();
     // Whoever found a packet that leads to a defect can send it again.

@@ -7,7 +7,7 @@ use std::{fmt, ops::Range};
 pub struct ConfigError {
     /// The file.
     pub origin: String,
-    /// From 1.
+    /// From 1; 0 where the whole file is meant.
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
@@ -45,20 +45,37 @@ impl Problem {
 }
 
 impl ConfigError {
+    /// About a file as a whole.
+    pub(super) fn of_file(origin: &str, message: String) -> Self {
+        Self { origin: origin.into(), line: 0, column: 0, message, snippet: String::new(), width: 0 }
+    }
+
     pub(super) fn from_toml(error: &toml::de::Error, text: &str, origin: &str) -> Self {
         Problem { span: error.span().unwrap_or(0..0), message: error.message().into() }.in_text(text, origin)
+    }
+}
+
+impl ConfigError {
+    /// `FILE:LINE:COLUMN: MESSAGE`, as a log has room for.
+    pub fn line_and_message(&self) -> String {
+        let Self { origin, line, column, message, .. } = self;
+        if *line == 0 { format!("{origin}: {message}") } else { format!("{origin}:{line}:{column}: {message}") }
     }
 }
 
 /// `FILE:LINE:COLUMN: MESSAGE`, then the line with a caret below.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { origin, line, column, message, snippet, width } = self;
+        let Self { line, column, snippet, width, .. } = self;
+        f.write_str(&self.line_and_message())?;
+        if *line == 0 {
+            return Ok(());
+        }
         let margin = " ".repeat(line.to_string().len());
         // A tab is as wide below as it is above.
         let below: String = snippet.chars().take(column - 1).map(|at| if at == '\t' { at } else { ' ' }).collect();
         let below = below + &"^".repeat(*width);
-        write!(f, "{origin}:{line}:{column}: {message}\n{margin} |\n{line} | {snippet}\n{margin} | {below}")
+        write!(f, "\n{margin} |\n{line} | {snippet}\n{margin} | {below}")
     }
 }
 

@@ -11,6 +11,7 @@ mod convert;
 pub mod corefile;
 pub mod error;
 mod file;
+pub mod reading;
 #[cfg(test)]
 mod tests;
 
@@ -249,6 +250,11 @@ impl Config {
             namespaces,
             namespace_labels: common(|view| view.namespace_labels.as_ref()),
         }
+    }
+
+    /// Whether some server has names of the cluster.
+    pub fn has_cluster(&self) -> bool {
+        self.views().next().is_some()
     }
 
     fn views(&self) -> impl Iterator<Item = &ViewOptions> {

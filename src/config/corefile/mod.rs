@@ -39,7 +39,7 @@ use std::{
 pub use self::fuzz::fuzz;
 pub use self::surroundings::{FILE_OCTETS_MAX, Surroundings, System};
 use self::{checked::Checked, report::Place, stream::Stream};
-use super::{Config, error::ConfigError};
+use super::{Config, error::ConfigError, reading::Hash};
 
 /// What came of reading a Corefile.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub struct Corefile {
     pub config: Result<Config, Vec<ConfigError>>,
     /// What is no problem and may yet surprise: what has no effect here, a pattern that matches no file.
     pub notes: Vec<ConfigError>,
+    /// Of all that was read.
+    pub hash: Hash,
     /// The files that were read, this one first.
     pub files: Vec<PathBuf>,
     /// The folders in which patterns were looked for: a new file there may belong to it.
@@ -78,10 +80,16 @@ impl Corefile {
         Self {
             config: if problems.is_empty() { Ok(config) } else { Err(problems) },
             notes,
+            hash: Hash::of(files.iter().map(|file| &*file.text)),
             files: files.into_iter().map(|file| file.path).collect(),
             folders,
         }
     }
+}
+
+/// The names of the directives that are understood, in order.
+pub fn directives() -> impl Iterator<Item = &'static str> {
+    plugins::names()
 }
 
 impl Config {

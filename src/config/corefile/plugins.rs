@@ -169,6 +169,11 @@ fn meant<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n 
     near.min().map(|(_, name)| name)
 }
 
+/// The names of those that are read.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    PLUGINS.into_iter().filter(|(_, standing)| matches!(standing, Read(_))).map(|(name, _)| name)
+}
+
 #[cfg(test)]
 pub(super) fn all() -> impl Iterator<Item = (&'static str, Standing)> {
     PLUGINS.into_iter()
