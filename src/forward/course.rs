@@ -65,9 +65,8 @@ impl Question {
             Transport::ForceTcp => Over::Tcp,
             Transport::PreferUdp => Over::Udp,
         };
-        let whole = over == Over::Tcp
-            || options.transport == Transport::PreferUdp
-            || reply_octets_max > query.udp_octets;
+        let whole =
+            over == Over::Tcp || options.transport == Transport::PreferUdp || reply_octets_max > query.udp_octets;
         Self {
             query,
             over: asked_over,
@@ -147,7 +146,11 @@ pub(super) async fn run<L: Line>(core: Arc<Core<L>>, question: Question) -> Resu
 
 /// Asks an upstream, and another beside it if its reply is late.
 async fn ask_or_hedge<L: Line>(
-    core: &Core<L>, set: &Set<L>, steps: &mut Steps, question: &Question, upstream: Arc<Upstream<L>>,
+    core: &Core<L>,
+    set: &Set<L>,
+    steps: &mut Steps,
+    question: &Question,
+    upstream: Arc<Upstream<L>>,
 ) -> Reply<L> {
     let same_again = steps.order.len() == 1;
     let patience = match upstream.latency.patience() {
@@ -222,7 +225,11 @@ impl Steps {
 
     /// Who is asked beside the first, if anyone is.
     fn hedge<L>(
-        &mut self, core: &Core<L>, set: &Set<L>, question: &Question, first: &Upstream<L>,
+        &mut self,
+        core: &Core<L>,
+        set: &Set<L>,
+        question: &Question,
+        first: &Upstream<L>,
     ) -> Option<Arc<Upstream<L>>> {
         if self.has_hedged || self.attempts_left == 0 {
             return None;

@@ -10,9 +10,7 @@ use super::{asking::Over, message::Query};
 /// How an upstream is reached. Tests have lines of their own.
 pub(super) trait Line: Send + Sync + 'static {
     /// Asks once, and waits for the reply until then. What is returned answers the query.
-    fn exchange(
-        &self, query: &Query, over: Over, until: Instant,
-    ) -> impl Future<Output = Result<Bytes, Lost>> + Send;
+    fn exchange(&self, query: &Query, over: Over, until: Instant) -> impl Future<Output = Result<Bytes, Lost>> + Send;
 }
 
 /// There was no reply.

@@ -62,7 +62,12 @@ impl Query {
         octets.extend_from_slice(name);
         octets.extend_from_slice(&qtype.to_be_bytes());
         octets.extend_from_slice(&code::CLASS_IN.to_be_bytes());
-        Self { name: HEADER_OCTETS..HEADER_OCTETS + name.len(), udp_octets: 512, octets: octets.into(), any_reply: false }
+        Self {
+            name: HEADER_OCTETS..HEADER_OCTETS + name.len(),
+            udp_octets: 512,
+            octets: octets.into(),
+            any_reply: false,
+        }
     }
 
     /// The same, content with whatever is sent back: a sign of life.

@@ -22,6 +22,7 @@ mod flights;
 mod health;
 mod latency;
 mod line;
+mod loops;
 mod message;
 pub mod options;
 mod order;
@@ -41,6 +42,7 @@ use tokio::{runtime::Handle, sync::watch};
 pub use self::{
     asking::{Answer, Asking, Failure, Over},
     counters::Counters,
+    loops::LoopWatch,
     options::Options,
     start::StartError,
 };

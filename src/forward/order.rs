@@ -136,8 +136,7 @@ mod tests {
 
     #[test]
     fn when_all_are_down_any_of_them_is_tried_but_none_that_leads_back() {
-        let firsts: BTreeSet<_> =
-            (0..50).map(|draw| Order::of_the_down(&[Down, Isolated, Down], draw).at(0)).collect();
+        let firsts: BTreeSet<_> = (0..50).map(|draw| Order::of_the_down(&[Down, Isolated, Down], draw).at(0)).collect();
         assert_eq!(firsts, BTreeSet::from([Some(0), Some(2)]));
         assert_eq!(Order::of_the_down(&[Isolated], 0).at(0), None);
     }

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn every_name_server_is_found_with_its_line() {
-        let text = "# by hand\nsearch a b\nnameserver 10.0.0.1\n\tnameserver\tfd00::1 # the other\nnameserver 10.0.0.1\n";
+        let text =
+            "# by hand\nsearch a b\nnameserver 10.0.0.1\n\tnameserver\tfd00::1 # the other\nnameserver 10.0.0.1\n";
         assert_eq!(read(text), expected([("10.0.0.1:53", 3), ("[fd00::1]:53", 4)]));
     }
 

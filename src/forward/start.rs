@@ -78,6 +78,7 @@ impl Maker {
                 max_fails: options.max_fails,
                 interval: health.interval,
                 runtime: runtime.clone(),
+                counters: counters.clone(),
             }),
             counters: counters.clone(),
             runtime: runtime.clone(),
@@ -86,13 +87,16 @@ impl Maker {
 
     /// The upstreams of these targets. Those that are known stay, with all that is known of them.
     pub(super) fn set(
-        &self, options: &Options, targets: Vec<Target>, known: &[Member<Wire>],
+        &self,
+        options: &Options,
+        targets: Vec<Target>,
+        known: &[Member<Wire>],
     ) -> Result<Set<Wire>, StartError> {
         if targets.len() > UPSTREAMS_MAX {
             return Err(StartError::TooMany(targets.len()));
         }
         let members = targets.into_iter().map(|target| {
-            match known.iter().find(|member| member.upstream.target == target) {
+            match known.iter().find(|member| member.upstream.target.is_same(&target)) {
                 Some(member) => Ok(member.clone()),
                 None => self.member(options, target),
             }
@@ -168,7 +172,10 @@ pub(super) async fn follow_files(core: Arc<Core<Wire>>, maker: Maker, mut stop: 
         // A file may be on a disk that hangs.
         let Ok(read) = spawn_blocking(move || targets(&options)).await else { continue };
         let known = core.upstreams.load();
-        let is_news = |targets: &Vec<Target>| known.0.iter().map(|member| &member.upstream.target).ne(targets);
+        let is_news = |targets: &[Target]| {
+            let is_same = |(member, target): (&Member<Wire>, _)| member.upstream.target.is_same(target);
+            known.0.len() != targets.len() || !known.0.iter().zip(targets).all(is_same)
+        };
         let set = match read {
             Ok(targets) if !is_news(&targets) => {
                 said.clear();

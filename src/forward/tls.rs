@@ -78,7 +78,9 @@ pub(super) fn connector(options: &options::Tls) -> Result<TlsConnector, StartErr
 
 /// The name that a certificate must have: the one that was written at the address, else that of the options.
 pub(super) fn server_name(
-    to: SocketAddr, written: Option<&str>, options: &options::Tls,
+    to: SocketAddr,
+    written: Option<&str>,
+    options: &options::Tls,
 ) -> Result<ServerName<'static>, StartError> {
     match written.or(options.server_name.as_deref()) {
         None => Ok(to.ip().into()),

@@ -42,7 +42,11 @@ thread_local! {
 
 /// Asks an upstream.
 pub(super) async fn exchange(
-    to: SocketAddr, source: Option<IpAddr>, query: &Query, until: Instant, wrong_replies: &Counter,
+    to: SocketAddr,
+    source: Option<IpAddr>,
+    query: &Query,
+    until: Instant,
+    wrong_replies: &Counter,
 ) -> Result<Bytes, Lost> {
     let socket = open(to, source).map_err(|error| Lost::new(why(&error), format_args!("dial udp {to}: {error}")))?;
     let id = random::id();

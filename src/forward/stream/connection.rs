@@ -62,7 +62,11 @@ const LENGTH_OCTETS: usize = 2;
 
 impl<I: Idleness> Connection<I> {
     pub(super) fn new(
-        requests: mpsc::Receiver<Request>, idleness: I, expire: Duration, read_timeout: Duration, name: String,
+        requests: mpsc::Receiver<Request>,
+        idleness: I,
+        expire: Duration,
+        read_timeout: Duration,
+        name: String,
     ) -> Self {
         Self {
             requests,

@@ -145,12 +145,8 @@ impl<D: Dial> Pool<D> {
         }
         self.counters.connections_opened[self.rules.proto as usize].add();
         let Rules { to, expire, read_timeout, idle_max, .. } = self.rules;
-        let membership = Membership {
-            connections: self.connections.clone(),
-            me: Arc::downgrade(&open),
-            idle_max,
-            is_idle: false,
-        };
+        let membership =
+            Membership { connections: self.connections.clone(), me: Arc::downgrade(&open), idle_max, is_idle: false };
         let connection = Connection::new(requests, membership, expire, read_timeout, format!("tcp ->{to}"));
         let dial = self.dial.clone();
         self.runtime.spawn(async move {
