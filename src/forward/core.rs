@@ -1,8 +1,11 @@
 //! What the questions of one forwarder have in common.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -23,13 +26,15 @@ pub(super) struct Core<L> {
     pub(super) counters: Counters,
     pub(super) upstreams: ArcSwap<Set<L>>,
     pub(super) budget: Budget,
+    /// Told when there are other upstreams.
+    pub(super) changed: watch::Sender<()>,
     turn: AtomicU32,
 }
 
 /// The upstreams of a moment.
 pub(super) struct Set<L>(pub(super) Vec<Member<L>>);
 
-/// An upstream that is asked. What runs for it ends when it is none any more.
+/// An upstream that is asked. Cheap to clone. What runs for it ends when it is none any more.
 pub(super) struct Member<L> {
     pub(super) upstream: Arc<Upstream<L>>,
     pub(super) _end: Arc<watch::Sender<()>>,
@@ -42,8 +47,15 @@ impl<L> Core<L> {
             counters,
             upstreams: ArcSwap::from_pointee(upstreams),
             budget: Budget::new(),
+            changed: watch::Sender::new(()),
             turn: AtomicU32::new(0),
         }
+    }
+
+    /// From now on others are asked.
+    pub(super) fn set_upstreams(&self, set: Set<L>) {
+        self.upstreams.store(Arc::new(set));
+        self.changed.send_replace(());
     }
 
     /// The order for the next question, and whether anyone in it is expected to answer.
@@ -87,5 +99,20 @@ impl<L> Set<L> {
         }
         let last = order.places().skip(1).map(|place| self.upstream(place));
         last.filter(|upstream| is_ejected(upstream)).find(|upstream| upstream.takes_probe(now))
+    }
+}
+
+impl<L> fmt::Display for Set<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, member) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if place > 0 { ", " } else { "" }, member.upstream)?;
+        }
+        Ok(())
+    }
+}
+
+impl<L> Clone for Member<L> {
+    fn clone(&self) -> Self {
+        Self { upstream: self.upstream.clone(), _end: self._end.clone() }
     }
 }

@@ -86,14 +86,8 @@ impl Question {
         let took = waiting.begun.elapsed();
         match &reply {
             Ok(message) => upstream.replied(message::rcode(message), took),
-            Err(lost) => {
-                if lost.why == Why::Silent {
-                    upstream.latency.observe(took);
-                }
-                if upstream.lost(lost.why) {
-                    health::check(&upstream);
-                }
-            }
+            Err(lost) if upstream.lost(lost.why) => health::check(&upstream),
+            Err(_) => {}
         }
         let reply = match reply {
             Ok(cut) if self.whole && self.over == Over::Udp && message::is_truncated(&cut) => {
@@ -117,7 +111,7 @@ struct Waiting<'u, L> {
 impl<L> Drop for Waiting<'_, L> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.upstream.latency.observe(self.begun.elapsed());
+            self.upstream.latency.is_at_least(self.begun.elapsed());
         }
     }
 }
@@ -258,5 +252,5 @@ fn is_good<L>((_, reply): &Reply<L>) -> bool {
 
 /// Of two replies the good one, else the one that is a reply.
 fn better<L>(last: Reply<L>, bad: Reply<L>) -> Reply<L> {
-    if is_good(&last) || last.1.is_ok() && bad.1.is_err() || bad.1.is_err() { last } else { bad }
+    if is_good(&last) || bad.1.is_err() { last } else { bad }
 }

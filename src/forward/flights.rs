@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -24,10 +24,15 @@ use super::{
 
 /// See the module.
 pub(super) struct Flights {
-    flying: Arc<DashMap<Key, Flight, foldhash::quality::RandomState>>,
-    counters: Counters,
+    sky: Arc<Sky>,
     questions_max: usize,
     number: AtomicU64,
+}
+
+struct Sky {
+    flights: DashMap<Key, Flight, foldhash::quality::RandomState>,
+    flying: AtomicUsize,
+    counters: Counters,
 }
 
 /// What makes two questions the same.
@@ -45,9 +50,8 @@ struct Flight {
 }
 
 /// The place of a question; free again when it is dropped.
-pub(super) struct Place {
-    flying: Arc<DashMap<Key, Flight, foldhash::quality::RandomState>>,
-    counters: Counters,
+struct Place {
+    sky: Arc<Sky>,
     key: Key,
     number: u64,
 }
@@ -56,9 +60,9 @@ type Outcome = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
 
 impl Flights {
     pub(super) fn new(questions_max: usize, counters: Counters) -> Self {
+        let flights = DashMap::with_hasher(foldhash::quality::RandomState::default());
         Self {
-            flying: Arc::new(DashMap::with_hasher(foldhash::quality::RandomState::default())),
-            counters,
+            sky: Arc::new(Sky { flights, flying: AtomicUsize::new(0), counters }),
             questions_max,
             number: AtomicU64::new(0),
         }
@@ -69,24 +73,22 @@ impl Flights {
     where
         F: Future<Output = Result<Answer, Failure>> + Send + 'static,
     {
-        // Counted before the map is locked, for its length takes all its locks.
-        let is_full = self.flying.len() >= self.questions_max;
-        let entry = self.flying.entry(key);
+        let counters = &self.sky.counters;
+        let entry = self.sky.flights.entry(key);
         if let Entry::Occupied(flight) = &entry
             && let Some(shared) = flight.get().shared.upgrade()
         {
-            self.counters.shared.add();
+            counters.shared.add();
             return Ok(shared);
         }
-        if is_full {
-            drop(entry);
-            self.counters.overloaded.add();
+        if self.sky.flying.fetch_add(1, Ordering::Relaxed) >= self.questions_max {
+            self.sky.flying.fetch_sub(1, Ordering::Relaxed);
+            counters.overloaded.add();
             return Err(Failure::Overloaded { questions_max: self.questions_max });
         }
+        counters.in_flight.rise();
         let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let place =
-            Place { flying: self.flying.clone(), counters: self.counters.clone(), key: entry.key().clone(), number };
-        self.counters.in_flight.rise();
+        let place = Place { sky: self.sky.clone(), key: entry.key().clone(), number };
         let course = begin();
         let outcome: Outcome = Box::pin(async move {
             let _place = place;
@@ -102,8 +104,9 @@ impl Flights {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.counters.in_flight.fall();
+        self.sky.flying.fetch_sub(1, Ordering::Relaxed);
+        self.sky.counters.in_flight.fall();
         // Where all its askers had gone, the same question may fly anew.
-        self.flying.remove_if(&self.key, |_, flight| flight.number == self.number);
+        self.sky.flights.remove_if(&self.key, |_, flight| flight.number == self.number);
     }
 }

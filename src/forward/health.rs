@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{asking::Over, line::Line, message::Query, upstream::Upstream};
+use super::{asking::Over, counters::Counters, line::Line, message::Query, upstream::Upstream};
 
 /// How upstreams are checked.
 pub(super) struct Checks {
@@ -26,6 +26,7 @@ pub(super) struct Checks {
     /// Zero: the same.
     pub(super) interval: Duration,
     pub(super) runtime: Handle,
+    pub(super) counters: Counters,
 }
 
 /// CoreDNS's.

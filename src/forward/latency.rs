@@ -25,7 +25,14 @@ const MEAN_SHARE: i64 = 8;
 const DEVIATION_SHARE: i64 = 4;
 
 impl Latency {
-    /// A reply took so long, or has not come for so long.
+    /// Nobody waits any more for a reply that has not come for so long.
+    pub(super) fn is_at_least(&self, waited: Duration) {
+        if self.mean().is_none_or(|mean| waited > mean) {
+            self.observe(waited);
+        }
+    }
+
+    /// A reply took so long.
     pub(super) fn observe(&self, took: Duration) {
         // Of two that come at the same time one may be lost.
         let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX).min(i64::from(u32::MAX));

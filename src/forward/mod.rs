@@ -22,22 +22,27 @@ mod flights;
 mod health;
 mod latency;
 mod line;
+mod loops;
 mod message;
 pub mod options;
 mod order;
 mod random;
+mod resolv;
 mod start;
+mod stream;
+mod tls;
 mod udp;
 mod upstream;
 mod wire;
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 
 pub use self::{
     asking::{Answer, Asking, Failure, Over},
     counters::Counters,
+    loops::LoopWatch,
     options::Options,
     start::StartError,
 };
@@ -46,6 +51,8 @@ use self::{
     course::Question,
     flights::{Flights, Key},
     message::Query,
+    options::To,
+    start::Maker,
     wire::Wire,
 };
 use crate::{answers::question::QueryName, records::name::Name};
@@ -63,6 +70,7 @@ pub struct Forwarder {
     flights: Flights,
     from: Zone,
     except: Vec<Zone>,
+    _end: watch::Sender<()>,
 }
 
 /// A zone as questions are compared with it.
@@ -77,11 +85,20 @@ impl Forwarder {
     /// # Errors
     /// A file cannot be read, or names nobody to ask.
     pub fn new(options: Options, counters: &Counters, runtime: &Handle) -> Result<Arc<Self>, StartError> {
-        let questions_max = options.max_concurrent.unwrap_or(IN_FLIGHT_MAX).min(IN_FLIGHT_MAX);
+        // As in CoreDNS, zero is no limit of its own.
+        let questions_max = options.max_concurrent.filter(|&max| max > 0).unwrap_or(IN_FLIGHT_MAX).min(IN_FLIGHT_MAX);
         let from = Zone::new(&options.from);
         let except = options.except.iter().map(Zone::new).collect();
-        let core = start::core(options, counters, runtime)?;
-        Ok(Arc::new(Self { core, flights: Flights::new(questions_max, counters.clone()), from, except }))
+        let maker = Maker::new(&options, counters, runtime)?;
+        let set = maker.set(&options, start::targets(&options)?, &[])?;
+        let has_files = options.to.iter().any(|to| matches!(to, To::ResolvConf(_)));
+        let core = Arc::new(Core::new(options, counters.clone(), set));
+        let (end, stop) = watch::channel(());
+        if has_files {
+            runtime.spawn(start::follow_files(core.clone(), maker, stop));
+        }
+        let flights = Flights::new(questions_max, counters.clone());
+        Ok(Arc::new(Self { core, flights, from, except, _end: end }))
     }
 
     /// What it was told: one that is told the same need not be made anew.

@@ -23,7 +23,7 @@ use super::{
 use crate::answers::code;
 
 /// Who is asked, as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
     /// Over TLS, with the name that was written.
@@ -52,9 +52,18 @@ pub(super) struct Upstream<L> {
     down: Mark,
     ejected: Mark,
     isolated: Mark,
+    /// Which watch for loops has isolated it.
+    pub(super) isolated_by: AtomicU64,
     /// When a question may be copied to it, in milliseconds since `made`.
     probe_at_millis: AtomicU64,
     made: Instant,
+}
+
+impl Target {
+    /// Whether it is the same upstream. The line of the file may have moved.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.address == other.address && self.tls == other.tls
+    }
 }
 
 /// A flag that a gauge follows.
@@ -95,6 +104,7 @@ impl<L> Upstream<L> {
             down: Mark::default(),
             ejected: Mark::default(),
             isolated: Mark::default(),
+            isolated_by: AtomicU64::new(0),
             probe_at_millis: AtomicU64::new(0),
             made: Instant::now(),
         }

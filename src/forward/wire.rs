@@ -13,20 +13,37 @@ use super::{
     counters::{Counters, Proto, UpstreamCounters},
     line::{Line, Lost},
     message::Query,
+    stream::Pool,
+    tls::{Tcp, Tls},
     udp,
 };
 
 /// See the module.
-pub(super) struct Wire {
-    pub(super) address: SocketAddr,
+pub(super) enum Wire {
+    /// UDP and TCP.
+    Plain(Plain),
+    /// TLS, whatever was asked for.
+    Tls(Pool<Tls>),
+}
+
+/// A way without encryption.
+pub(super) struct Plain {
+    pub(super) to: SocketAddr,
     pub(super) source: Option<IpAddr>,
     pub(super) all: Counters,
     pub(super) counters: Arc<UpstreamCounters>,
+    pub(super) tcp: Pool<Tcp>,
 }
 
 impl Line for Wire {
-    async fn exchange(&self, query: &Query, _over: Over, until: Instant) -> Result<Bytes, Lost> {
-        self.counters.connections_opened[Proto::Udp as usize].add();
-        udp::exchange(self.address, self.source, query, until, &self.all.wrong_replies).await
+    async fn exchange(&self, query: &Query, over: Over, until: Instant) -> Result<Bytes, Lost> {
+        match (self, over) {
+            (Self::Plain(plain), Over::Udp) => {
+                plain.counters.connections_opened[Proto::Udp as usize].add();
+                udp::exchange(plain.to, plain.source, query, until, &plain.all.wrong_replies).await
+            }
+            (Self::Plain(plain), Over::Tcp) => plain.tcp.exchange(query, until).await,
+            (Self::Tls(pool), _) => pool.exchange(query, until).await,
+        }
     }
 }

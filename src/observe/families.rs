@@ -162,18 +162,18 @@ fn zones(served: &Served) -> [MetricFamily; 3] {
 // ----------- One family ----------------------------------------------------
 
 /// A family that is being filled.
-struct Family(MetricFamily);
+pub(super) struct Family(MetricFamily);
 
 impl Family {
-    fn counter(name: &str, help: &str) -> Self {
+    pub(super) fn counter(name: &str, help: &str) -> Self {
         Self::new(name, help, MetricType::COUNTER)
     }
 
-    fn gauge(name: &str, help: &str) -> Self {
+    pub(super) fn gauge(name: &str, help: &str) -> Self {
         Self::new(name, help, MetricType::GAUGE)
     }
 
-    fn histogram(name: &str, help: &str) -> Self {
+    pub(super) fn histogram(name: &str, help: &str) -> Self {
         Self::new(name, help, MetricType::HISTOGRAM)
     }
 
@@ -194,7 +194,7 @@ impl Family {
     }
 
     /// Adds a counter or gauge.
-    fn push(&mut self, labels: &[(&str, &str)], value: u64) {
+    pub(super) fn push(&mut self, labels: &[(&str, &str)], value: u64) {
         let mut metric = labelled(labels);
         if self.0.get_field_type() == MetricType::COUNTER {
             let mut counter = proto::Counter::default();
@@ -216,8 +216,18 @@ impl Family {
         bounds: &[f64],
         divisor: f64,
     ) {
-        let counts = observed.counts();
-        let total: u64 = counts.iter().sum();
+        self.push_counts(labels, observed.counts(), bounds, observed.sum() as f64 / divisor);
+    }
+
+    /// Adds a histogram of these counts and this sum, if there are any. What is beyond all bounds is counted last.
+    pub(super) fn push_counts(
+        &mut self,
+        labels: &[(&str, &str)],
+        counts: impl IntoIterator<Item = u64> + Copy,
+        bounds: &[f64],
+        sum: f64,
+    ) {
+        let total: u64 = counts.into_iter().sum();
         if total == 0 {
             return;
         }
@@ -232,14 +242,14 @@ impl Family {
         let mut histogram = proto::Histogram::default();
         histogram.set_bucket(buckets.collect());
         histogram.set_sample_count(total);
-        histogram.set_sample_sum(observed.sum() as f64 / divisor);
+        histogram.set_sample_sum(sum);
         let mut metric = labelled(labels);
         metric.set_histogram(histogram);
         self.0.mut_metric().push(metric);
     }
 
     /// The family with its series in the order in which Go writes them: by the values of their labels.
-    fn finish(mut self) -> MetricFamily {
+    pub(super) fn finish(mut self) -> MetricFamily {
         let values = |metric: &Metric| metric.get_label().iter().map(|label| label.value().to_owned()).collect();
         self.0.mut_metric().sort_by_cached_key::<Vec<_>, _>(values);
         self.0
@@ -264,7 +274,7 @@ fn labelled(labels: &[(&str, &str)]) -> Metric {
 const PROTOS: [&str; 2] = ["udp", "tcp"];
 
 /// RFC 6895 section 2.3, as CoreDNS writes them; the last for all others.
-const RCODE_NAMES: [&str; RCODES] = [
+pub(super) const RCODE_NAMES: [&str; RCODES] = [
     "NOERROR",
     "FORMERR",
     "SERVFAIL",

@@ -11,6 +11,7 @@
 pub mod cells;
 pub mod events;
 mod families;
+pub mod forward;
 pub mod metrics;
 pub mod source;
 pub mod tables;

@@ -1,0 +1,186 @@
+//! What forwarding counted, as the families of metrics that dashboards know.
+//!
+//! CoreDNS has `coredns_proxy_*` now. The `coredns_forward_*` that went before are shown too, for
+//! dashboards and alerts still ask for them; their durations have the label `rcode`, as in CoreDNS 1.10.
+
+use prometheus::{
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+
+use super::families::{Family, RCODE_NAMES};
+use crate::forward::counters::{BUCKETS, Counters, Durations, FIRST_BOUND, UpstreamCounters};
+
+/// Reads counters when it is asked to.
+pub struct ForwardCollector(Counters);
+
+impl ForwardCollector {
+    /// A collector for these.
+    pub fn new(counters: Counters) -> Self {
+        Self(counters)
+    }
+}
+
+impl Collector for ForwardCollector {
+    /// Which upstreams there will be nobody knows.
+    fn desc(&self) -> Vec<&Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let upstreams = self.0.upstreams();
+        let mut families = whole(&self.0);
+        families.extend(coredns(&upstreams));
+        families.extend(ours(&upstreams));
+        families.retain(|family| !family.get_metric().is_empty());
+        families
+    }
+}
+
+type Upstreams = [(String, std::sync::Arc<UpstreamCounters>)];
+
+/// What has no upstream. These are there from the start, so that an alert on their rate sees the first event.
+fn whole(counters: &Counters) -> Vec<MetricFamily> {
+    let counts = [
+        (
+            "coredns_forward_healthcheck_broken_total",
+            "Counter of the number of complete failures of the healthchecks.",
+            &counters.healthcheck_broken,
+        ),
+        (
+            "coredns_forward_max_concurrent_rejects_total",
+            "Counter of the number of queries rejected because the concurrent queries were at maximum.",
+            &counters.overloaded,
+        ),
+        (
+            "clusterdns_forward_hedges_total",
+            "Questions asked of a second upstream because the first was late.",
+            &counters.hedges,
+        ),
+        (
+            "clusterdns_forward_hedges_won_total",
+            "Second upstreams that answered before the first.",
+            &counters.hedges_won,
+        ),
+        (
+            "clusterdns_forward_hedges_withheld_total",
+            "Questions that were late and not asked a second time: too many had been.",
+            &counters.hedges_withheld,
+        ),
+        (
+            "clusterdns_forward_shared_total",
+            "Questions that got the answer of an identical one in flight.",
+            &counters.shared,
+        ),
+        (
+            "clusterdns_forward_probes_total",
+            "Questions copied to an upstream that is asked last, to see whether it is well again.",
+            &counters.probes,
+        ),
+        (
+            "clusterdns_forward_mismatched_replies_total",
+            "Datagrams that were no reply to the question of their port: confused upstreams, or somebody guesses.",
+            &counters.wrong_replies,
+        ),
+        ("clusterdns_forward_loops_total", "Upstreams that were found to lead back to this server.", &counters.loops),
+    ];
+    let mut families: Vec<_> = counts
+        .into_iter()
+        .map(|(name, help, counter)| {
+            let mut family = Family::counter(name, help);
+            family.push(&[], counter.get());
+            family.finish()
+        })
+        .collect();
+    let mut in_flight = Family::gauge("clusterdns_forward_in_flight", "Questions that upstreams are asked now.");
+    in_flight.push(&[], shown(counters.in_flight.get()));
+    families.push(in_flight.finish());
+    families
+}
+
+/// CoreDNS's families, old and new.
+fn coredns(upstreams: &Upstreams) -> [MetricFamily; 8] {
+    let durations_help = "Histogram of the time each request took.";
+    let failures_help = "Counter of the number of failed healthchecks.";
+    let mut proxy_durations = Family::histogram("coredns_proxy_request_duration_seconds", durations_help);
+    let mut proxy_failures = Family::counter("coredns_proxy_healthcheck_failures_total", failures_help);
+    let mut reused = Family::counter(
+        "coredns_proxy_conn_cache_hits_total",
+        "Counter of connection cache hits per upstream and protocol.",
+    );
+    let mut opened = Family::counter(
+        "coredns_proxy_conn_cache_misses_total",
+        "Counter of connection cache misses per upstream and protocol.",
+    );
+    let mut requests = Family::counter("coredns_forward_requests_total", "Counter of requests made per upstream.");
+    let mut responses =
+        Family::counter("coredns_forward_responses_total", "Counter of responses received per upstream.");
+    let mut durations = Family::histogram("coredns_forward_request_duration_seconds", durations_help);
+    let mut failures = Family::counter("coredns_forward_healthcheck_failures_total", failures_help);
+
+    for (to, upstream) in upstreams {
+        let to = ("to", &**to);
+        let proxy = ("proxy_name", "forward");
+        count(&mut requests, &[to], upstream.requests.get());
+        count(&mut failures, &[to], upstream.healthcheck_failures.get());
+        count(&mut proxy_failures, &[proxy, to], upstream.healthcheck_failures.get());
+        for (index, proto) in PROTO_NAMES.into_iter().enumerate() {
+            let labels = [proxy, to, ("proto", proto)];
+            count(&mut reused, &labels, upstream.connections_reused[index].get());
+            count(&mut opened, &labels, upstream.connections_opened[index].get());
+        }
+        for (observed, rcode) in upstream.replies.iter().zip(RCODE_NAMES) {
+            let Some(observed) = observed.get() else { continue };
+            let rcode = ("rcode", rcode);
+            count(&mut responses, &[to, rcode], observed.counts().iter().sum());
+            observe(&mut durations, &[to, rcode], observed);
+            observe(&mut proxy_durations, &[proxy, to, rcode], observed);
+        }
+    }
+    [proxy_durations, proxy_failures, reused, opened, requests, responses, durations, failures].map(Family::finish)
+}
+
+/// What CoreDNS does not tell of upstreams.
+fn ours(upstreams: &Upstreams) -> [MetricFamily; 4] {
+    let mut lost = Family::counter("clusterdns_forward_lost_total", "Questions that an upstream did not answer.");
+    let mut down = Family::gauge(
+        "clusterdns_forward_upstream_down",
+        "Forwarders that do not ask an upstream because it answers no health checks.",
+    );
+    let mut ejected = Family::gauge(
+        "clusterdns_forward_upstream_ejected",
+        "Forwarders that ask an upstream last because it is slow, silent or refuses.",
+    );
+    let mut isolated = Family::gauge(
+        "clusterdns_forward_upstream_isolated",
+        "Forwarders that do not ask an upstream because it leads back to this server.",
+    );
+    for (to, upstream) in upstreams {
+        let to = [("to", &**to)];
+        count(&mut lost, &to, upstream.lost.get());
+        down.push(&to, shown(upstream.down.get()));
+        ejected.push(&to, shown(upstream.ejected.get()));
+        isolated.push(&to, shown(upstream.isolated.get()));
+    }
+    [lost, down, ejected, isolated].map(Family::finish)
+}
+
+/// As in CoreDNS, a series appears when it first counts something.
+fn count(family: &mut Family, labels: &[(&str, &str)], value: u64) {
+    if value > 0 {
+        family.push(labels, value);
+    }
+}
+
+fn observe(family: &mut Family, labels: &[(&str, &str)], observed: &Durations) {
+    let bounds: [f64; BUCKETS] = std::array::from_fn(|bucket| FIRST_BOUND.as_secs_f64() * f64::from(1 << bucket));
+    family.push_counts(labels, observed.counts(), &bounds, observed.secs());
+}
+
+/// Between two additions a gauge may be seen below zero.
+fn shown(gauge: i64) -> u64 {
+    gauge.max(0) as u64
+}
+
+/// In the order of [`Proto`](crate::forward::counters::Proto).
+const PROTO_NAMES: [&str; crate::forward::counters::PROTOS] = ["udp", "tcp", "tcp-tls"];
