@@ -63,18 +63,13 @@ pub(super) struct Out<'o, S> {
     pub(super) next: &'o mut Hop,
 }
 
-/// The TTL of `dns-version`, whatever the option says (behaviour A2).
-const VERSION_TTL_SECS: u32 = 28_800;
 /// The version of the schema that is served.
 const VERSION: &[u8] = b"1.1.0";
-/// A SOA lives no longer than this (behaviour A2).
-const SOA_TTL_SECS_MAX: u32 = 300;
 
-/// The SOA of a view's zones, for answers and negatives.
+/// The SOA of a view's zones, for negatives.
 #[inline]
 pub fn soa(view: &View) -> Soa {
-    let minimum_secs = view.options.ttl_secs;
-    Soa { ttl_secs: minimum_secs.min(SOA_TTL_SECS_MAX), serial: view.serial(), minimum_secs }
+    Soa { ttl_secs: view.ttls.denial, serial: view.serial(), minimum_secs: view.options.ttl_secs }
 }
 
 impl<'a> Ask<'a> {
@@ -133,7 +128,8 @@ impl<'a> Ask<'a> {
         match (place, self.qtype) {
             (Place::Empty, _) => Found::NoData,
             (Place::Version, code::TXT) => {
-                let record = Record { owner: self.owner, ttl_secs: VERSION_TTL_SECS, data: Data::Txt(VERSION) };
+                let ttl_secs = self.view.ttls.version;
+                let record = Record { owner: self.owner, ttl_secs, data: Data::Txt(VERSION) };
                 out.sink.push(Section::Answer, &record);
                 Found::Records
             }
@@ -233,7 +229,8 @@ impl<'a> Ask<'a> {
         if name.labels() != self.zone.labels {
             return Found::NoData;
         }
-        out.sink.push(Section::Answer, &soa(self.view).record());
+        let soa = Soa { ttl_secs: self.view.ttls.soa, ..soa(self.view) };
+        out.sink.push(Section::Answer, &soa.record());
         Found::Records
     }
 
@@ -248,7 +245,7 @@ impl<'a> Ask<'a> {
     }
 
     pub(super) fn record<'r>(&self, owner: Owner<'r>, data: Data<'r>) -> Record<'r> {
-        Record { owner, ttl_secs: self.view.options.ttl_secs, data }
+        Record { owner, ttl_secs: self.view.ttls.records, data }
     }
 
     /// An address of the name that was asked for.
@@ -264,7 +261,7 @@ impl<'a> Ask<'a> {
     #[inline(always)]
     pub(super) fn push_addresses<S: Sink>(&self, addresses: Addresses<'_>, sink: &mut S) -> bool {
         match self.owner {
-            Owner::Question => sink.push_addresses(addresses, self.view.options.ttl_secs),
+            Owner::Question => sink.push_addresses(addresses, self.view.ttls.records),
             owner => addresses.iter().all(|ip| sink.push(Section::Answer, &self.record(owner, Data::Address(ip)))),
         }
     }

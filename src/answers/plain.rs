@@ -67,8 +67,8 @@ pub fn answer(packet: &[u8], tree: &Tree, view: &View, buffer: &mut [u8]) -> Opt
     let mut reply = Reply { buffer, length: end };
     match ip {
         _ if !found => reply.put(&whole_soa(zone_start, soa(view)))?,
-        IpAddr::V4(ip) => reply.put(&whole_a(HEADER_OCTETS, ip, view.options.ttl_secs))?,
-        IpAddr::V6(ip) => reply.put(&whole_aaaa(ip, view.options.ttl_secs))?,
+        IpAddr::V4(ip) => reply.put(&whole_a(HEADER_OCTETS, ip, view.ttls.records))?,
+        IpAddr::V6(ip) => reply.put(&whole_aaaa(ip, view.ttls.records))?,
     }
     if let Some(Edns { size_octets, dnssec_ok }) = edns {
         // A client with EDNS is told more.

@@ -11,11 +11,12 @@ use std::{
 
 use crate::{
     answers::code,
+    cache::{self, options::Kept},
     config::{self, Config, Server},
     records::{
         name::Name,
         service::wire_label,
-        view::{View, ViewOptions},
+        view::{TtlLimits, View, ViewOptions},
     },
     respond::plan::{self, Listener, Plan, Route, Stages, Transfer},
     search::{
@@ -60,7 +61,11 @@ pub(super) fn listen_addresses(config: &Config) -> BTreeSet<SocketAddr> {
 
 fn server(server: &Server, interfaces: &[IpAddr], stages: Stages) -> plan::Server {
     let local_addresses = local_addresses(&server.listen, interfaces);
-    let view = server.kubernetes.clone().map(|options| Arc::new(View::new(ViewOptions { local_addresses, ..options })));
+    let ttl_limits = server.cache.as_ref().filter(|cache| cache.zones.is_empty()).map(ttl_limits);
+    let view = server
+        .kubernetes
+        .clone()
+        .map(|options| Arc::new(View::new(ViewOptions { local_addresses, ttl_limits, ..options })));
     plan::Server {
         // A server that has stages fails where none answers; one that has none refuses.
         unanswered: if view.is_some() || stages.names().next().is_some() { code::SERVFAIL } else { code::REFUSED },
@@ -69,6 +74,13 @@ fn server(server: &Server, interfaces: &[IpAddr], stages: Stages) -> plan::Serve
         transfer: (!server.transfer_to.is_empty()).then(|| Transfer { to: server.transfer_to.clone() }),
         rotate: server.rotate,
     }
+}
+
+/// Names of the cluster are not cached, but pass the cache as all replies do. One for some zones only is for
+/// those of others.
+fn ttl_limits(cache: &cache::Options) -> TtlLimits {
+    let secs = |kept: Kept| kept.ttl_secs_min..=kept.ttl_secs_max;
+    TtlLimits { success_secs: secs(cache.success), denial_secs: secs(cache.denial) }
 }
 
 fn completion(completion: &config::Completion) -> Completion {

@@ -8,7 +8,8 @@ use tokio::runtime::Handle;
 use crate::{
     cache::Cache,
     config::{Config, Server},
-    forward::{Counters, Forwarder, StartError},
+    forward::{Counters, Forwarder, LoopWatch, StartError},
+    records::name::Name,
     respond::plan::Stages,
 };
 
@@ -37,5 +38,18 @@ fn of(server: &Server, counters: &Counters, runtime: &Handle, before: &[&Stages]
             None => Forwarder::new(options.clone(), counters, runtime),
         }
     });
-    Ok(Stages { cache, forward: forward.collect::<Result<_, _>>()? })
+    let forward = forward.collect::<Result<Vec<_>, _>>()?;
+    let loops = server.loop_check.filter(|_| !forward.is_empty()).map(|_| loops(server, &forward, runtime, before));
+    Ok(Stages { cache, loops, forward })
+}
+
+/// A watch that has found something goes on where its upstreams do.
+fn loops(server: &Server, forward: &[Arc<Forwarder>], runtime: &Handle, before: &[&Stages]) -> Arc<LoopWatch> {
+    let same = |stages: &&&Stages| {
+        stages.forward.len() == forward.len()
+            && stages.forward.iter().zip(forward).all(|(one, other)| Arc::ptr_eq(one, other))
+    };
+    let watching = before.iter().find(same).and_then(|stages| stages.loops.clone());
+    let zone = server.zones.first().map_or_else(Name::root, |zone| zone.apex.clone());
+    watching.unwrap_or_else(|| Arc::new(LoopWatch::new(&zone, forward, runtime)))
 }

@@ -221,6 +221,7 @@ impl Checked {
             zonal: kubernetes.zonal,
             fallthrough: self.each(kubernetes.fallthrough, name),
             local_addresses: Vec::new(),
+            ttl_limits: None,
             zones,
         };
         (!options.zones.is_empty()).then_some(options)

@@ -13,6 +13,7 @@
 
 use std::{
     net::IpAddr,
+    ops::RangeInclusive,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
@@ -56,6 +57,30 @@ pub struct ViewOptions {
     pub fallthrough: Vec<Name>,
     /// The addresses under which this server is found, for NS and `ns.dns`.
     pub local_addresses: Vec<IpAddr>,
+    /// Within what the TTLs of its replies are: where a cache stands in front of it (behaviour E3).
+    pub ttl_limits: Option<TtlLimits>,
+}
+
+/// Within what TTLs are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TtlLimits {
+    /// In replies with records, in seconds.
+    pub success_secs: RangeInclusive<u32>,
+    /// In replies without, in seconds.
+    pub denial_secs: RangeInclusive<u32>,
+}
+
+/// The TTLs of a view's records, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ttls {
+    /// Of most records.
+    pub records: u32,
+    /// Of the SOA that is asked for.
+    pub soa: u32,
+    /// Of the SOA of a negative reply.
+    pub denial: u32,
+    /// Of `dns-version`.
+    pub version: u32,
 }
 
 /// Which names of pods exist.
@@ -87,6 +112,8 @@ impl Complete {
 pub struct View {
     /// What it was made with.
     pub options: ViewOptions,
+    /// What its records say of how long they last.
+    pub ttls: Ttls,
     /// The forward zone that PTRs point into, if there is one.
     pub primary: Option<Zone>,
     /// The services.
@@ -124,6 +151,10 @@ pub struct PodAddress {
     pub pod: Box<str>,
 }
 
+/// The TTL of `dns-version`, whatever the option says (behaviour A2).
+const VERSION_TTL_SECS: u32 = 28_800;
+/// A SOA lives no longer than this (behaviour A2).
+const SOA_TTL_SECS_MAX: u32 = 300;
 /// Slots for 10,000 Services, as many as Kubernetes supports, at three a Service: 256 KiB.
 const SERVICE_SLOTS_LOG2: u32 = 15;
 /// Slots for 10,000 namespaces, as many as Kubernetes supports: 128 KiB.
@@ -138,6 +169,7 @@ impl View {
         options.zones.sort_by_key(|zone| std::cmp::Reverse(zone.labels));
         let pod_slots_log2 = if options.pods == Pods::Verified { ENDPOINT_SLOTS_LOG2 } else { 0 };
         Self {
+            ttls: options.ttls(),
             primary,
             services: Published::new(SERVICE_SLOTS_LOG2),
             namespaces: Published::new(NAMESPACE_SLOTS_LOG2),
@@ -253,6 +285,20 @@ impl ViewOptions {
             zonal: false,
             fallthrough: Vec::new(),
             local_addresses: Vec::new(),
+            ttl_limits: None,
+        }
+    }
+
+    fn ttls(&self) -> Ttls {
+        let soa = self.ttl_secs.min(SOA_TTL_SECS_MAX);
+        let ttls = Ttls { records: self.ttl_secs, soa, denial: soa, version: VERSION_TTL_SECS };
+        let Some(limits) = &self.ttl_limits else { return ttls };
+        let within = |range: &RangeInclusive<u32>, secs: u32| secs.max(*range.start()).min(*range.end());
+        Ttls {
+            records: within(&limits.success_secs, ttls.records),
+            soa: within(&limits.success_secs, ttls.soa),
+            denial: within(&limits.denial_secs, ttls.denial),
+            version: within(&limits.success_secs, ttls.version),
         }
     }
 

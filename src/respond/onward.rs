@@ -157,6 +157,9 @@ impl Onward {
         let server = self.responder.server(route);
         let mut name = QueryName::new();
         let question = query.read(&mut name);
+        if server.stages.loops.as_ref().is_some_and(|loops| loops.returned(&name, question.qtype)) {
+            return Err(Unsaid::came_back(route));
+        }
         let Some(cache) = &server.stages.cache else { return self.fetch(route, query).await };
         match cache.look(&question, &name, Instant::now()) {
             Look::Hit(mut hit) => {
@@ -315,7 +318,7 @@ impl Unsaid {
 
     fn came_back(route: usize) -> Self {
         let error = "the question came back from an upstream".into();
-        Self { rcode: code::SERVFAIL, why: Why::Loop, error, books: Books::of(route) }
+        Self { rcode: code::REFUSED, why: Why::Loop, error, books: Books::of(route) }
     }
 
     fn unfit(books: Books) -> Self {

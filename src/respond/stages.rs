@@ -8,7 +8,7 @@ use crate::{
         question::{QueryName, Question},
     },
     cache::Cache,
-    forward::Forwarder,
+    forward::{Forwarder, LoopWatch},
 };
 
 /// The stages of a server that its tables are no part of.
@@ -16,6 +16,8 @@ use crate::{
 pub struct Stages {
     /// What others said a while ago.
     pub cache: Option<Arc<Cache>>,
+    /// Looks for questions that come back.
+    pub loops: Option<Arc<LoopWatch>>,
     /// Who is asked: the first that takes the name.
     pub forward: Vec<Arc<Forwarder>>,
 }
@@ -37,7 +39,8 @@ impl Stages {
 
     /// The names under which metrics know them.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        let present = [("cache", self.cache.is_some()), ("forward", !self.forward.is_empty())];
+        let present =
+            [("cache", self.cache.is_some()), ("loop", self.loops.is_some()), ("forward", !self.forward.is_empty())];
         present.into_iter().filter_map(|(name, present)| present.then_some(name))
     }
 }

@@ -136,6 +136,7 @@ fn options(facts: &Kubernetes, local_addresses: &[IpAddr]) -> ViewOptions {
     let all = ["."].map(str::to_owned).to_vec();
     let fallthrough = facts.fallthrough.as_ref().map(|zones| if zones.is_empty() { &all } else { zones });
     ViewOptions {
+        ttl_limits: None,
         zones: facts.zones.iter().flat_map(|zone| Zone::parse(zone).expect("a zone")).collect(),
         ttl_secs: facts.ttl,
         pods: match facts.pods {
