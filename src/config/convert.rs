@@ -163,6 +163,8 @@ impl Checked {
             cache: None,
             forward: Vec::new(),
             loop_check: None,
+            errors: None,
+            log: Vec::new(),
             zones,
             listen,
         }

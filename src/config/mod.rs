@@ -11,6 +11,7 @@ mod convert;
 pub mod corefile;
 pub mod error;
 mod file;
+pub mod logging;
 pub mod reading;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::{
     records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone},
 };
 use error::ConfigError;
+use logging::{Errors, Log};
 
 /// The commented default configuration.
 pub const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -171,6 +173,10 @@ pub struct Server {
     pub forward: Vec<forward::Options>,
     /// Whether questions that come back from upstreams are looked for.
     pub loop_check: Option<LoopCheck>,
+    /// Whether and how questions are logged that failed.
+    pub errors: Option<Errors>,
+    /// Which questions are logged: the first that has the name says how.
+    pub log: Vec<Log>,
 }
 
 /// `reload`

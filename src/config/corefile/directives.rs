@@ -1,4 +1,4 @@
-//! The small directives: where is listened, where metrics are, what is logged, and how replies look.
+//! The small directives: where is listened, where metrics are, and how replies look.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -80,33 +80,6 @@ pub(super) fn prometheus(directive: &Directive, checked: &mut Checked<'_>) -> Op
         }
     }
     checked.listen(&directive.line, "prometheus [ADDRESS:PORT]", PROMETHEUS)
-}
-
-/// `errors [stdout] { stacktrace, consolidate DURATION REGEX [LEVEL] [show_first] }`
-pub(super) fn errors(directive: &Directive, checked: &mut Checked<'_>) -> Option<()> {
-    const OPTIONS: [&str; 2] = ["consolidate", "stacktrace"];
-    let Line { name, arguments } = &directive.line;
-    checked.report.note(name.place, plugins::without_effect("errors", "")?);
-    for option in &directive.options {
-        match &*option.name.text {
-            "stacktrace" => checked.report.note(option.name.place, plugins::without_effect("errors", "stacktrace")?),
-            "consolidate" => {
-                checked.problem::<()>(option.name.place, plugins::option_not_yet("errors", "consolidate"));
-            }
-            other => {
-                let message = plugins::unknown_option("errors", other, OPTIONS.into_iter());
-                checked.problem::<()>(option.name.place, message);
-            }
-        }
-    }
-    if arguments.is_empty() {
-        return Some(());
-    }
-    let word = checked.one(&directive.line, "errors [stdout]")?;
-    if word.text != "stdout" {
-        return checked.problem(word.place, format!("{} is no place for errors: write `errors`", quoted(&word.text)));
-    }
-    Some(())
 }
 
 /// `loadbalance [round_robin]`

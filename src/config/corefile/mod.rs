@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The language is that of the caddy in CoreDNS 1.14.7. What a directive may say is in `kubernetes`,
-//! `forward`, `cache`, `life` and `directives`; `plugins` has those that are refused and what is accepted without effect. Reading is pure
+//! `forward`, `cache`, `life`, `logs` and `directives`; `plugins` has those that are refused and what is accepted without effect. Reading is pure
 //! but for the [`Surroundings`], and whatever grows is limited: tokens, imports, files, variables, zones,
 //! ports, addresses, and what is reported.
 
@@ -19,6 +19,7 @@ mod imports;
 mod kubernetes;
 mod lexer;
 mod life;
+mod logs;
 mod plugins;
 mod report;
 mod servers;

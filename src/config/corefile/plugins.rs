@@ -13,6 +13,7 @@ pub(super) enum Plugin {
     Health,
     Kubernetes,
     Loadbalance,
+    Log,
     Loop,
     Prometheus,
     Ready,
@@ -69,7 +70,7 @@ const PLUGINS: [(&str, Standing); 60] = [
     ("kubernetes", Read(Plugin::Kubernetes)),
     ("loadbalance", Read(Plugin::Loadbalance)),
     ("local", Elsewhere),
-    ("log", NotYet),
+    ("log", Read(Plugin::Log)),
     ("loop", Read(Plugin::Loop)),
     ("metadata", Elsewhere),
     ("minimal", Elsewhere),
@@ -100,9 +101,8 @@ const PLUGINS: [(&str, Standing); 60] = [
 ];
 
 /// What is accepted without effect, for no answer depends on it: the directive, its option, and why nobody misses it.
-const WITHOUT_EFFECT: [(&str, &str, &str); 8] = [
+const WITHOUT_EFFECT: [(&str, &str, &str); 7] = [
     ("debug", "", "CLUSTERDNS_LOG=debug shows more, and a defect is survived in any case"),
-    ("errors", "", "names of the cluster are answered from tables, where nothing fails that could be logged"),
     ("errors", "stacktrace", "a defect is logged with its place in any case"),
     ("kubernetes", "apiserver_qps", "each resource is listed once and watched, which leaves nothing to slow down"),
     ("kubernetes", "apiserver_burst", "each resource is listed once and watched, which leaves nothing to slow down"),

@@ -15,13 +15,18 @@ use super::{
     directives::{self, Transfer},
     kubernetes::Cluster,
     life::{self, Health, Ready},
+    logs,
     plugins::{self, Plugin},
     report::{Place, Word, quoted},
     values,
 };
 use crate::{
     cache,
-    config::{Completion, Config, LoopCheck, Reload, Server, convert::DEFAULT_RESOLV_CONF},
+    config::{
+        Completion, Config, LoopCheck, Reload, Server,
+        convert::DEFAULT_RESOLV_CONF,
+        logging::{Errors, Log},
+    },
     forward,
     records::{name::Name, zone::Zone},
 };
@@ -44,6 +49,8 @@ struct Draft {
     cache: Option<cache::Options>,
     forward: Vec<forward::Options>,
     loop_check: Option<LoopCheck>,
+    errors: Option<Errors>,
+    log: Vec<Log>,
     reload: Option<Reload>,
     health: Option<Health>,
     ready: Option<Ready>,
@@ -117,11 +124,12 @@ impl Draft {
                 None => self.keys.clear(),
             },
             Plugin::Cache => self.cache = super::cache::read(directive, checked),
-            Plugin::Errors => drop(directives::errors(directive, checked)),
+            Plugin::Errors => self.errors = logs::errors(directive, checked),
             Plugin::Forward => self.forward.extend(super::forward::read(directive, checked)),
             Plugin::Health => self.health = life::health(directive, checked),
             Plugin::Kubernetes => self.kubernetes = Some(Cluster::read(directive, zones, checked)),
             Plugin::Loadbalance => self.rotate = directives::loadbalance(directive, checked).is_some(),
+            Plugin::Log => self.log.extend(logs::log(directive, checked)),
             Plugin::Loop => self.loop_check = life::loop_check(directive, checked),
             Plugin::Prometheus => self.prometheus = directives::prometheus(directive, checked),
             Plugin::Ready => self.ready = life::ready(directive, checked),
@@ -300,6 +308,8 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         cache: draft.cache.clone(),
         forward: draft.forward.clone(),
         loop_check: draft.loop_check,
+        errors: draft.errors.clone(),
+        log: draft.log.clone(),
     };
     servers.into_iter().map(server).collect()
 }

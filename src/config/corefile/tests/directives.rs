@@ -53,19 +53,6 @@ fn prometheus_has_no_go_runtime() {
 }
 
 #[test]
-fn errors_has_nothing_to_log() {
-    for text in ["errors", "errors stdout", "errors {\n}"] {
-        assert!(notes_of(text)[0].starts_with("Corefile:2:1: `errors` has no effect here: "), "{text}");
-    }
-    assert_eq!(notes_of("errors {\nstacktrace\n}").len(), 2);
-    assert!(refused("errors {\nconsolidate 5m a\n}").starts_with("3:1: clusterdns does not have `consolidate`"));
-    assert!(refused("errors {\nstack\n}").starts_with("3:1: `stack` is no option of `errors`"));
-    assert!(refused("errors /var/log/a").starts_with("2:8: `/var/log/a` is no place for errors"));
-    assert!(refused("errors stdout b").starts_with("2:15: `b` is too much"));
-    assert!(refused("errors\nerrors").starts_with("3:1: this block has `errors` already"));
-}
-
-#[test]
 fn answers_are_rotated_where_loads_are_balanced() {
     let rotate = |directives: &str| with(directives).servers[0].rotate;
     assert_eq!([rotate("ready"), rotate("loadbalance"), rotate("loadbalance round_robin")], [false, true, true]);
@@ -130,7 +117,7 @@ fn plugins_that_are_not_here_are_refused_by_their_names() {
         }
     }
     let not_yet = plugins::all().filter(|(_, standing)| *standing == Standing::NotYet).map(|(plugin, _)| plugin);
-    assert_eq!(not_yet.collect::<Vec<_>>(), ["hosts", "log", "rewrite", "template"]);
+    assert_eq!(not_yet.collect::<Vec<_>>(), ["hosts", "rewrite", "template"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod forward;
 mod kubernetes;
 mod language;
 mod life;
+mod logs;
 mod samples;
 mod servers;
 

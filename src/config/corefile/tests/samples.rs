@@ -9,12 +9,12 @@ use crate::{
         blocks::{Block, Directive, Line},
         stream::Stream,
     },
-    forward::options::To,
+    forward::options::{To, Transport},
     records::view::Pods,
 };
 
 /// All that may be refused today. When one of these is built, it is taken out here and in the files.
-const NOT_YET: [&str; 2] = ["hosts", "log"];
+const NOT_YET: [&str; 2] = ["hosts", "template"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corefiles")
@@ -42,7 +42,7 @@ fn read(text: &str) -> Corefile {
 
 #[test]
 fn what_is_not_understood_is_what_the_files_say() {
-    assert_eq!(names(), ["addon", "eks", "k3s", "kind", "kubeadm", "minikube"]);
+    assert_eq!(names(), ["addon", "aks", "eks", "k3s", "kind", "kubeadm", "minikube", "nodelocal"]);
     for name in names() {
         let text = fs::read_to_string(folder().join(format!("{name}.Corefile"))).unwrap();
         let refused: String = match read(&text).config {
@@ -61,17 +61,17 @@ fn what_is_not_understood_is_what_the_files_say() {
 
 #[test]
 fn the_rest_is_understood() {
-    for name in names() {
+    for name in names().into_iter().filter(|name| name != "nodelocal") {
         let text = fs::read_to_string(folder().join(format!("{name}.Corefile"))).unwrap();
         let read = read(&without_refused(&text));
         let config = read.config.unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
         let (server, view) = (&config.servers[0], config.servers[0].kubernetes.as_ref().unwrap());
         let zones: Vec<_> = view.zones.iter().map(|zone| zone.apex.to_string()).collect();
+        let admin: BTreeSet<_> = config.admin_listen.iter().map(ToString::to_string).collect();
         let ttl_secs = if ["eks", "k3s"].contains(&&*name) { 5 } else { 30 };
         assert_eq!(zones, ["cluster.local.", "in-addr.arpa.", "ip6.arpa."], "{name}");
         assert_eq!((view.ttl_secs, view.pods, view.fallthrough.len()), (ttl_secs, Pods::Insecure, 2), "{name}");
         assert_eq!((server.listen[0].to_string(), server.rotate), ("[::]:53".into(), true), "{name}");
-        let admin: BTreeSet<_> = config.admin_listen.iter().map(ToString::to_string).collect();
         assert_eq!(admin, ["[::]:8080", "[::]:8181", "[::]:9153"].map(String::from).into(), "{name}");
         assert!(config.kubernetes.enabled && !config.admin_explain, "{name}");
         let (cache, forward) = (server.cache.as_ref().unwrap(), &server.forward[0]);
@@ -80,6 +80,25 @@ fn the_rest_is_understood() {
         assert_eq!(forward.to, [To::ResolvConf("/etc/resolv.conf".into())], "{name}");
         assert!(server.loop_check.is_some() && config.reload.is_some(), "{name}");
     }
+}
+
+#[test]
+fn a_cache_on_each_node_forwards_to_the_cluster() {
+    let text = fs::read_to_string(folder().join("nodelocal.Corefile")).unwrap();
+    let config = read(&text).config.unwrap();
+    assert_eq!((config.servers.len(), config.kubernetes.enabled, config.reload.is_some()), (4, false, true));
+    let admin: BTreeSet<_> = config.admin_listen.iter().map(ToString::to_string).collect();
+    assert_eq!(admin, ["169.254.20.10:8080", "[::]:9253"].map(String::from).into());
+    let cluster = &config.servers[0];
+    assert_eq!(
+        cluster.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["169.254.20.10:53", "10.96.0.10:53"]
+    );
+    assert_eq!(cluster.forward[0].to, [To::Plain("10.96.0.11:53".parse().unwrap())]);
+    assert_eq!(cluster.forward[0].transport, Transport::ForceTcp);
+    let cache = cluster.cache.as_ref().unwrap();
+    assert_eq!((cache.success.ttl_secs_max, cache.denial.ttl_secs_max), (30, 5));
+    assert_eq!(config.servers[3].forward[0].to, [To::ResolvConf("/etc/resolv.conf".into())]);
 }
 
 /// A Corefile without the directives and options that are refused, imports done.
