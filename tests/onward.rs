@@ -1,7 +1,5 @@
 //! What others are asked for, from socket to socket: forwarding, the cache, names that lead outside.
 
-mod common;
-
 use std::{
     net::{SocketAddr, UdpSocket},
     sync::{
@@ -21,7 +19,6 @@ use clusterdns::{
     },
     records::name::Name,
 };
-use common::service;
 use hickory_proto::{
     op::{Message, MessageType, Query, ResponseCode},
     rr::{RData, Record, RecordType, rdata::SOA},
@@ -99,7 +96,9 @@ impl Running {
         let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}"#.to_owned();
         let far = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"far","namespace":"shop"},
                       "spec":{"type":"ExternalName","externalName":"www.example.com"}}"#;
-        let objects = [namespace, far.to_owned(), service("web", "10.96.0.10")];
+        let web = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"shop"},
+                      "spec":{"clusterIP":"10.96.0.10"}}"#;
+        let objects = [namespace, far.to_owned(), web.to_owned()];
         let objects = objects.iter().filter_map(|json| match decode::object(json, Default::default()).unwrap() {
             Decoded::Object(object) => Some(object),
             _ => None,

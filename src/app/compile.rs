@@ -26,12 +26,12 @@ use crate::{
 };
 
 /// Compiles a configuration. `interfaces` are the addresses of this host, for NS records; `stages` has what
-/// each server, by its place, has beside its tables.
-pub(super) fn plan(config: &Config, interfaces: &[IpAddr], stages: Vec<Stages>) -> Plan {
-    let stages = stages.into_iter().map(Some).chain(iter::repeat_with(|| None));
+/// each server, by its place, has beside its tables; `views` are there already, and used where they fit.
+pub(super) fn plan(config: &Config, interfaces: &[IpAddr], stages: Vec<Stages>, mut views: Vec<Arc<View>>) -> Plan {
+    let stages = stages.into_iter().chain(iter::repeat_with(Stages::default));
     let servers = config.servers.iter().zip(stages);
     let mut plan = Plan {
-        servers: servers.map(|(server, stages)| self::server(server, interfaces, stages.unwrap_or_default())).collect(),
+        servers: servers.map(|(server, stages)| self::server(server, interfaces, stages, &mut views)).collect(),
         tells_why: config.extended_errors,
         search: config
             .search
@@ -59,13 +59,16 @@ pub(super) fn listen_addresses(config: &Config) -> BTreeSet<SocketAddr> {
     config.servers.iter().flat_map(|server| server.listen.iter().copied()).collect()
 }
 
-fn server(server: &Server, interfaces: &[IpAddr], stages: Stages) -> plan::Server {
+fn server(server: &Server, interfaces: &[IpAddr], stages: Stages, views: &mut Vec<Arc<View>>) -> plan::Server {
     let local_addresses = local_addresses(&server.listen, interfaces);
     let ttl_limits = server.cache.as_ref().filter(|cache| cache.zones.is_empty()).map(ttl_limits);
-    let view = server
-        .kubernetes
-        .clone()
-        .map(|options| Arc::new(View::new(ViewOptions { local_addresses, ttl_limits, ..options })));
+    let view = server.kubernetes.clone().map(|options| {
+        let options = ViewOptions { local_addresses, ttl_limits, ..options };
+        match views.iter().position(|view| view.is_of(&options)) {
+            Some(place) => views.swap_remove(place),
+            None => Arc::new(View::new(options)),
+        }
+    });
     plan::Server {
         // A server that has stages fails where none answers; one that has none refuses.
         unanswered: if view.is_some() || stages.names().next().is_some() { code::SERVFAIL } else { code::REFUSED },
@@ -149,7 +152,7 @@ mod tests {
     fn each_pair_of_address_and_zone_is_a_route_and_the_longest_zone_comes_first() {
         let text = "[[server]]\nzones = [\".\"]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n\
                     [[server]]\nzones = [\"a.b\", \"b\"]\nlisten = [\"127.0.0.1:2\"]\n";
-        let plan = plan(&Config::parse(text, "test").unwrap(), &[], Vec::new());
+        let plan = plan(&Config::parse(text, "test").unwrap(), &[], Vec::new(), Vec::new());
         let zones = |listener: usize| {
             let routes = plan.listeners[listener].zones.iter().map(|&(_, route)| &plan.routes[route]);
             routes.map(|route| (route.zone.clone(), route.server, route.listener)).collect::<Vec<_>>()
@@ -165,7 +168,8 @@ mod tests {
         let domains = |more: &str| {
             let path = file.path().display();
             let text = format!("[completion]\nenabled = true\nresolv_conf = \"{path}\"\n{more}");
-            let completion = plan(&Config::parse(&text, "test").unwrap(), &[], Vec::new()).completion.unwrap();
+            let completion =
+                plan(&Config::parse(&text, "test").unwrap(), &[], Vec::new(), Vec::new()).completion.unwrap();
             completion.node_domains.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(domains(""), ["corp.example.", "lan."]);

@@ -25,6 +25,13 @@ impl Counted {
     }
 }
 
+impl Counted {
+    /// From now on the routes are those of another plan.
+    pub(super) fn renew(&self, metrics: &Metrics) {
+        self.cells.renew(metrics);
+    }
+}
+
 impl Events for Counted {
     fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome, took: Duration) {
         self.cells.record(asked, query_octets, outcome, took);

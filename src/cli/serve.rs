@@ -15,10 +15,10 @@ use tracing_subscriber::EnvFilter;
 use super::{
     Failure, coredns, dig_server,
     inputs::{self, Inputs},
-    options, origin, print, sources,
+    origin, print,
 };
 use crate::{
-    app::{Server, Signals, live::Live, source::Snapshots},
+    app::{Server, cluster::Cluster, run::Ended},
     config::{Config, reading::Reading},
     sockets::seldom::Seldom,
 };
@@ -55,27 +55,28 @@ impl Serve {
         let config = inputs::first(&mut reading)?;
         reading.notes().iter().for_each(|note| tracing::warn!("{}", note.line_and_message()));
         let _pid = self.pidfile.as_deref().map(PidFile::write).transpose()?;
-        let sources = if config.kubernetes.enabled { Vec::new() } else { sources(&config)? };
         let mut server = Server::bind(&config).map_err(failure)?;
-        let followed = if config.kubernetes.enabled {
-            Followed::Api(Live::start(&config, &server).map_err(failure)?)
-        } else {
-            Followed::Files(Snapshots::start(sources, options(&config), server.feed()).map_err(failure)?)
-        };
+        let cluster = Cluster::start(&config, server.feed()).map_err(failure)?;
         // The kernel keeps signals from the first process of a container that does not ask for them.
         let mut signals = server.signals().map_err(failure)?;
-        if !followed.wait(&config, &server, &mut signals) {
+        if let Cluster::Api(live) = &cluster {
+            tracing::info!("reading the cluster from {}", live.server);
+        }
+        // Questions that come meanwhile wait in the sockets: most clusters are read in a second.
+        if !cluster.wait(&config, || server.is_told_to_end(&mut signals, Duration::ZERO)) {
             return Ok(ExitCode::SUCCESS);
         }
         server.start().map_err(failure)?;
         if !self.quiet {
-            announce(&config, &server, &followed);
+            announce(&config, &server, &cluster);
             if self.inputs.corefile.is_some() {
                 print(&coredns::banner(&config))?;
             }
         }
-        server.run_until(signals);
-        Ok(ExitCode::SUCCESS)
+        match server.run(signals, cluster, reading) {
+            Ended::Told => Ok(ExitCode::SUCCESS),
+            Ended::Loop(text) => Err(Failure(text)),
+        }
     }
 
     /// What the command line says in the place of the configuration.
@@ -104,47 +105,6 @@ impl Drop for PidFile<'_> {
     }
 }
 
-/// Where the cluster comes from, for as long as this lives.
-enum Followed {
-    Files(Snapshots),
-    Api(Live),
-}
-
-impl Followed {
-    /// Questions that come meanwhile wait in the sockets: most clusters are read in a second. Says whether
-    /// nobody told us to end.
-    fn wait(&self, config: &Config, server: &Server, signals: &mut Signals) -> bool {
-        let Self::Api(live) = self else { return true };
-        let patience = config.kubernetes.startup_timeout;
-        tracing::info!("reading the cluster from {}", live.server);
-        let start = Instant::now();
-        while !live.is_stale() && start.elapsed() < patience && !live.wait_for_picture(LOOK) {
-            if server.is_told_to_end(signals, Duration::ZERO) {
-                return false;
-            }
-        }
-        if !live.is_stale() && !patience.is_zero() && !live.wait_for_picture(Duration::ZERO) {
-            tracing::warn!(
-                "no complete picture of the cluster after {} s: until there is one, names that are not known are answered with SERVFAIL",
-                patience.as_secs()
-            );
-        }
-        true
-    }
-
-    /// From where, and how much.
-    fn summary(&self, config: &Config) -> String {
-        match self {
-            Self::Files(snapshots) => format!("{}: {}", origin(config), snapshots.summary),
-            Self::Api(live) if live.is_stale() => format!("what was saved of {}: {}", live.server, live.summary()),
-            Self::Api(live) => format!("{}: {}", live.server, live.summary()),
-        }
-    }
-}
-
-/// Between two looks for a signal during the start.
-const LOOK: Duration = Duration::from_millis(50);
-
 fn failure(error: impl Error) -> Failure {
     Failure(error.to_string())
 }
@@ -154,11 +114,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// What is served, from where, where it listens, and a line to try.
-fn announce(config: &Config, server: &Server, followed: &Followed) {
+fn announce(config: &Config, server: &Server, cluster: &Cluster) {
     let zones: Vec<String> = server.zones().iter().map(ToString::to_string).collect();
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     if config.has_cluster() {
-        tracing::info!("serving {} from {}", zones.join(" "), followed.summary(config));
+        tracing::info!("serving {} from {}", zones.join(" "), summary(config, cluster));
     }
     tracing::info!("listening on {} (UDP, TCP)", addresses.join(", "));
     if let Some(search) = config.search.as_ref().filter(|search| !search.domains.is_empty()) {
@@ -171,6 +131,15 @@ fn announce(config: &Config, server: &Server, followed: &Followed) {
     }
     if let (Some(address), Some(question)) = (server.addresses().first(), server.example_question()) {
         tracing::info!("try: dig {} {question}", dig_server(*address));
+    }
+}
+
+/// From where, and how much.
+fn summary(config: &Config, cluster: &Cluster) -> String {
+    match cluster {
+        Cluster::Files(snapshots) => format!("{}: {}", origin(config), snapshots.summary),
+        Cluster::Api(live) if live.is_stale() => format!("what was saved of {}: {}", live.server, live.summary()),
+        Cluster::Api(live) => format!("{}: {}", live.server, live.summary()),
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
         },
         admin_explain: file.admin.explain,
         ready_continuously: false,
+        shares_addresses: false,
         lameduck: Duration::ZERO,
         reload: None,
         admin_hosts: checked.each(file.admin.hosts, host),

@@ -51,6 +51,8 @@ pub struct Config {
     pub admin_explain: bool,
     /// Whether `/ready` is about now. Else what was ready once stays so.
     pub ready_continuously: bool,
+    /// Whether it may listen beside a predecessor until that one ends.
+    pub shares_addresses: bool,
     /// How long it answers on, not ready any more, when it is told to end.
     pub lameduck: Duration,
     /// How often its files are looked at for changes; none: never.

@@ -149,6 +149,11 @@ fn text(mut families: Vec<MetricFamily>) -> String {
 }
 
 impl SharedCells {
+    /// From now on counts are for the routes of the metrics' present plan.
+    pub fn renew(&self, metrics: &Metrics) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = metrics.cells();
+    }
+
     /// Counts one answered question that took so long.
     pub fn record(&self, asked: &Asked, query_octets: usize, outcome: &Outcome, took: Duration) {
         let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);

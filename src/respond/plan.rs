@@ -87,6 +87,11 @@ pub struct ShortCut {
 }
 
 impl Plan {
+    /// Every view, in the order of the servers.
+    pub fn views(&self) -> impl Iterator<Item = &Arc<View>> {
+        self.servers.iter().filter_map(|server| server.view.as_ref())
+    }
+
     /// The short cut of a listener: to the first of its views whose tree of services is divided by
     /// no zone below.
     pub fn short_cut(&self, listener: usize) -> Option<ShortCut> {

@@ -61,7 +61,7 @@ impl Room {
         let address = listener.local_addr().unwrap();
         let streams = Streams::new(limits, Teller(teller));
         let listener = TcpListener::from_std(listener).unwrap();
-        let serving = tokio::spawn(streams.clone().serve(listener, 0, answer, stopped));
+        let serving = tokio::spawn(streams.clone().serve(listener, answer, stopped));
         Self { address, streams, stop, serving, told }
     }
 

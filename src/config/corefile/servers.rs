@@ -67,7 +67,13 @@ struct Key {
 pub(super) fn config(blocks: &[Block], checked: &mut Checked<'_>) -> Config {
     let drafts: Vec<Draft> = blocks.iter().map(|block| draft(block, checked)).collect();
     listen_once(&drafts, checked);
-    let mut config = Config { search: None, admin_listen: Vec::new(), admin_explain: false, ..Config::default() };
+    let mut config = Config {
+        search: None,
+        admin_listen: Vec::new(),
+        admin_explain: false,
+        shares_addresses: true,
+        ..Config::default()
+    };
     reach(&mut config, &drafts, checked);
     config.completion = completion(&drafts, checked);
     process(&mut config, &drafts);
