@@ -135,7 +135,8 @@ impl Cache {
         }
         let entry = Arc::new(entry);
         self.success.insert(asked, entry.clone());
-        if if self.options.prefer_positive { is_answering } else { is_renewed } {
+        let replaces_denial = if self.options.prefer_positive { is_answering } else { is_renewed };
+        if replaces_denial {
             self.denial.remove(asked);
         } else if self.denial.peek(asked).is_some() {
             entry.shadow();
