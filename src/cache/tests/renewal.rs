@@ -211,3 +211,17 @@ fn without_upstreams_what_is_stale_is_better_than_nothing() {
     bench.keep(&www(), Said::a(60));
     assert!(fallback(&bench).is_none(), "where nothing stale is used");
 }
+
+#[test]
+fn of_many_threads_one_renews() {
+    let mut bench = stale(|_| {});
+    bench.keep(&www(), Said::a(60));
+    bench.wait(60);
+    let refreshes: Vec<_> = std::thread::scope(|scope| {
+        let look = || (0..100).filter_map(|_| bench.stale(&www()).refresh).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(look)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a thread")).collect()
+    });
+    assert_eq!(refreshes.len(), 1);
+    assert_eq!(bench.cache.counters().prefetches, 1);
+}
