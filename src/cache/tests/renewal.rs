@@ -117,6 +117,7 @@ fn records_take_the_place_of_a_stale_denial() {
     assert!(hit.is_denial);
     bench.renew(hit, &www(), Some(Said::a(60)));
     assert_eq!(bench.fresh(&www()), Some(60));
+    assert_eq!(bench.cache.counters().denial.entries, 0);
 }
 
 #[test]
@@ -194,6 +195,11 @@ fn the_last_good_answer_outlasts_an_empty_one() {
     assert_eq!(bench.stale(&www()).reply.answers(), 1);
     bench.keep(&www(), Said::a(60));
     assert_eq!(bench.fresh(&www()), Some(60));
+    let octets = bench.cache.counters().success.octets;
+    for _ in 0..100 {
+        bench.keep(&www(), Said::a(60));
+    }
+    assert_eq!(bench.cache.counters().success.octets, octets, "one is remembered, not all");
 }
 
 #[test]
