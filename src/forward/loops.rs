@@ -5,9 +5,6 @@
 //! and everything else goes on. It is asked for another such name less and less often, and is taken
 //! back when it answers without asking us.
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     fmt::Write,
     sync::{
@@ -37,7 +34,7 @@ pub struct LoopWatch {
 }
 
 /// What those who probe and those who are asked have in common.
-struct Watch<L> {
+pub(super) struct Watch<L> {
     number: u64,
     zone: Name,
     /// The last name that each upstream was asked for.
@@ -109,7 +106,7 @@ impl LoopWatch {
 }
 
 impl<L: Line> Watch<L> {
-    fn start<'c>(
+    pub(super) fn start<'c>(
         zone: &Name,
         cores: impl Iterator<Item = &'c Arc<Core<L>>>,
         runtime: &Handle,
@@ -128,7 +125,7 @@ impl<L: Line> Watch<L> {
         (watch, end)
     }
 
-    fn returned(&self, name: &QueryName, qtype: u16) -> bool {
+    pub(super) fn returned(&self, name: &QueryName, qtype: u16) -> bool {
         if qtype != HINFO {
             return false;
         }
