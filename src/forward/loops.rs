@@ -89,19 +89,12 @@ impl LoopWatch {
 
     /// The upstreams that are set apart, and where they were named.
     pub fn isolated(&self) -> Vec<String> {
-        let probes = self.watch.probes();
-        let mut isolated: Vec<_> = probes
-            .iter()
-            .filter(|probe| probe.upstream.is_isolated())
-            .map(|probe| probe.upstream.to_string())
-            .collect();
-        isolated.dedup();
-        isolated
+        self.watch.isolated()
     }
 
     /// Tells of loops in words: for who wants to end when there is one.
     pub fn found(&self) -> watch::Receiver<Option<String>> {
-        self.watch.found.subscribe()
+        self.watch.found()
     }
 }
 
@@ -136,6 +129,16 @@ impl<L: Line> Watch<L> {
         drop(probes);
         self.isolate(&upstream);
         true
+    }
+
+    pub(super) fn isolated(&self) -> Vec<String> {
+        let probes = self.probes();
+        let isolated = probes.iter().filter(|probe| probe.upstream.is_isolated());
+        isolated.map(|probe| probe.upstream.to_string()).collect()
+    }
+
+    pub(super) fn found(&self) -> watch::Receiver<Option<String>> {
+        self.found.subscribe()
     }
 
     fn isolate(&self, upstream: &Upstream<L>) {
@@ -247,7 +250,7 @@ async fn follow<L: Line>(
 }
 
 /// `RANDOM.RANDOM.ZONE`, as CoreDNS's probes look, in wire form; as much of it as a name can hold.
-fn probe_name(zone: &Name) -> Vec<u8> {
+pub(super) fn probe_name(zone: &Name) -> Vec<u8> {
     let mut name = Vec::with_capacity(2 * LABEL_OCTETS + zone.wire().len());
     for _ in 0..2 {
         let mut label = String::with_capacity(LABEL_OCTETS);
