@@ -30,6 +30,8 @@ mod random;
 mod resolv;
 mod start;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod udp;
 mod upstream;
