@@ -106,7 +106,7 @@ impl Checked {
         let kubeconfig = filled(kubernetes.kubeconfig).map(Into::into);
         Kubernetes {
             enabled: enabled.is_some(),
-            access: Access { kubeconfig, context: filled(kubernetes.context) },
+            access: Access { kubeconfig, context: filled(kubernetes.context), endpoint: None },
             startup_timeout: Duration::from_secs(startup_timeout_secs),
             state: filled(kubernetes.state).map(Into::into),
             state_interval: Duration::from_secs(state_interval_secs),
@@ -307,6 +307,19 @@ fn host(text: &str) -> Result<String, String> {
 
 pub(super) fn namespace(text: &str) -> Result<String, String> {
     if is_dns_label(text) { Ok(text.to_ascii_lowercase()) } else { Err(format!("\"{text}\" is no namespace")) }
+}
+
+/// A URL of an API server. As for kubectl, the scheme may be left out.
+pub(super) fn api_url(text: &str) -> Result<String, String> {
+    let wrong = || format!("`{text}` is no URL of an API server, like `https://10.0.0.1:6443`");
+    let uri: hyper::Uri = text.parse().map_err(|_| wrong())?;
+    let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_bare = uri.scheme().is_none() && !text.starts_with('/');
+    if (has_scheme || is_bare) && uri.host().is_some_and(|host| !host.is_empty()) {
+        Ok(text.into())
+    } else {
+        Err(wrong())
+    }
 }
 
 /// A CIDR, or one address.

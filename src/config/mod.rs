@@ -230,7 +230,10 @@ impl Config {
 
     /// Watches the cluster instead of reading files. What is not said of the access is as it was.
     pub fn watch(&mut self, kubeconfig: Option<PathBuf>, context: Option<String>) {
-        let Access { kubeconfig: file, context: name } = &mut self.kubernetes.access;
+        let Access { kubeconfig: file, context: name, endpoint } = &mut self.kubernetes.access;
+        if kubeconfig.is_some() || context.is_some() {
+            *endpoint = None;
+        }
         (*file, *name) = (kubeconfig.or(file.take()), context.or(name.take()));
         self.kubernetes.enabled = true;
         self.snapshot.paths.clear();
