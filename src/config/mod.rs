@@ -15,6 +15,7 @@ pub mod logging;
 pub mod reading;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -150,9 +150,7 @@ impl Cluster {
             (Some((place, url)), tls) => {
                 let (identity, authority) =
                     tls.map(|(_, [certificate, key, authority])| ((certificate, key), authority)).unzip();
-                let scheme = if identity.is_some() { "https" } else { "http" };
-                let url = if url.contains("://") { url } else { format!("{scheme}://{url}") };
-                self.access.endpoint = Some(Endpoint { url, identity, authority });
+                self.access.endpoint = Some(Endpoint::new(&url, identity, authority));
                 self.access_place = place;
             }
             (None, None) => {}

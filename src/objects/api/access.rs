@@ -161,6 +161,13 @@ impl Access {
 }
 
 impl Endpoint {
+    /// As for kubectl, the scheme may be left out: who has a certificate to show means HTTPS.
+    pub fn new(url: &str, identity: Option<(PathBuf, PathBuf)>, authority: Option<PathBuf>) -> Self {
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        let url = if url.contains("://") { url.into() } else { format!("{scheme}://{url}") };
+        Self { url, identity, authority }
+    }
+
     /// A kubeconfig that says the same.
     fn kubeconfig(&self) -> Kubeconfig {
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
@@ -272,13 +279,15 @@ mod tests {
 
     fn access(url: &str, authority: Option<PathBuf>) -> Access {
         let identity = Some(("cert.pem".into(), "key.pem".into()));
-        Access { endpoint: Some(Endpoint { url: url.into(), identity, authority }), ..Access::default() }
+        Access { endpoint: Some(Endpoint::new(url, identity, authority)), ..Access::default() }
     }
 
     #[tokio::test]
     async fn a_url_needs_no_kubeconfig() {
         let config = access("http://127.0.0.1:8001", None).config().await.unwrap();
         assert_eq!(config.cluster_url.to_string(), "http://127.0.0.1:8001/");
+        assert_eq!(Endpoint::new("a:1", None, None).url, "http://a:1");
+        assert_eq!(access("a:1", None).endpoint.unwrap().url, "https://a:1");
         let user = config.auth_info;
         assert_eq!(user.client_certificate.as_deref(), Some("cert.pem"));
         assert_eq!((user.client_key.as_deref(), user.token.is_none()), (Some("key.pem"), true));
