@@ -15,6 +15,7 @@ pub mod logging;
 pub mod reading;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -51,7 +52,7 @@ pub struct Config {
     pub admin_explain: bool,
     /// Whether `/ready` is about now. Else what was ready once stays so.
     pub ready_continuously: bool,
-    /// Whether it may listen beside a predecessor until that one ends.
+    /// Whether it may listen beside a predecessor until that one ends, and lets a successor do so.
     pub shares_addresses: bool,
     /// How long it answers on, not ready any more, when it is told to end.
     pub lameduck: Duration,
@@ -232,7 +233,10 @@ impl Config {
 
     /// Watches the cluster instead of reading files. What is not said of the access is as it was.
     pub fn watch(&mut self, kubeconfig: Option<PathBuf>, context: Option<String>) {
-        let Access { kubeconfig: file, context: name } = &mut self.kubernetes.access;
+        let Access { kubeconfig: file, context: name, endpoint } = &mut self.kubernetes.access;
+        if kubeconfig.is_some() || context.is_some() {
+            *endpoint = None;
+        }
         (*file, *name) = (kubeconfig.or(file.take()), context.or(name.take()));
         self.kubernetes.enabled = true;
         self.snapshot.paths.clear();

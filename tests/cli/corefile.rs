@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    net::{Ipv4Addr, UdpSocket},
+    net::{Ipv4Addr, TcpListener, UdpSocket},
     process::{Child, ChildStderr, Command, Stdio},
     time::Duration,
 };
@@ -89,6 +89,20 @@ fn a_corefile_in_the_folder_is_served_without_a_word() {
     let mut running = Running::start(&[], &folder);
     running.address();
     assert_eq!(running.printed(), banner(".:0 on 127.0.0.1"));
+}
+
+#[test]
+fn an_endpoint_is_asked_without_tls_or_credentials() {
+    let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let folder = Folder::new();
+    let endpoint = format!("endpoint http://{}", api.local_addr().unwrap());
+    folder.file("Corefile", &format!(".:0 {{\nbind 127.0.0.1\nkubernetes cluster.local {{\n{endpoint}\n}}\n}}\n"));
+    let _running = Running::start(&["-conf", "Corefile", "-quiet"], &folder);
+    let (stream, _) = api.accept().unwrap();
+    let request: Vec<String> =
+        BufReader::new(stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+    assert!(request[0].starts_with("GET /api"), "{request:?}");
+    assert!(request.iter().all(|line| !line.to_lowercase().starts_with("authorization:")), "{request:?}");
 }
 
 #[test]

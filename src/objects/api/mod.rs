@@ -28,7 +28,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{Key, Needs, Object, problem::Problem};
 use access::Connection;
-pub use access::{Access, AccessError};
+pub use access::{Access, AccessError, Endpoint};
 pub use failure::{FORGOTTEN, Failure};
 pub use read::{ReadError, read};
 pub use request::Requested;

@@ -102,7 +102,7 @@ fn a_file_must_have_name_servers() {
     assert_eq!(to("/etc/resolv.conf"), [To::ResolvConf("/etc/resolv.conf".into())]);
     assert_eq!(
         refused_to("/empty.conf"),
-        "2:11: `/empty.conf` has no line `nameserver ADDRESS`: write the address of one here"
+        "2:11: `/empty.conf` has no line `nameserver ADDRESS`: write the address of a name server here"
     );
     assert!(refused_to("/none.conf").starts_with("2:11: `/none.conf` cannot be read: "));
 }
