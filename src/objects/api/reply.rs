@@ -1,27 +1,24 @@
 //! A reply of the API server as events or as a whole, within limits of size and of silence.
 
 use std::{
+    error::Error,
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use hyper::{
-    Response,
-    body::{Body as _, Bytes},
-    header::CONTENT_TYPE,
-};
+use hyper::{Response, body::Bytes, header::CONTENT_TYPE};
 use kube::client::Body;
 use tokio::time::{self, Instant, Sleep};
 
 use super::{access::cause, failure::Failure, said::Form};
 
 /// A reply that has begun.
-pub(super) struct Reply {
+pub(super) struct Reply<B = Body> {
     /// How it is written.
     pub(super) form: Form,
-    body: Body,
+    body: B,
     /// What has arrived and is not read yet starts at `start`.
     buffer: Vec<u8>,
     start: usize,
@@ -38,8 +35,8 @@ pub(super) enum Event<'r> {
     TooLong,
 }
 
-impl Reply {
-    pub(super) fn new(response: Response<Body>, silence_max: Duration) -> Self {
+impl<B: hyper::body::Body<Data = Bytes, Error: Error + 'static> + Unpin> Reply<B> {
+    pub(super) fn new(response: Response<B>, silence_max: Duration) -> Self {
         let content_type = response.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
         Self {
             form: Form::of(content_type.unwrap_or_default()),
@@ -177,3 +174,108 @@ const LENGTH_OCTETS: usize = 4;
 const EVENT_OCTETS_MAX: usize = 8 << 20;
 /// A slice of 100 endpoints has some 30 KiB as JSON.
 const BUFFER_OCTETS_USUAL: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use hyper::body::{Body as HttpBody, Frame};
+    use proptest::{prelude::*, sample::Index};
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    /// What is there already; behind it the end, or nothing for ever.
+    struct Pieces {
+        pieces: VecDeque<Bytes>,
+        ends: bool,
+    }
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            match self.pieces.pop_front() {
+                Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+                None if self.ends => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    /// The events of a reply, and how it ends.
+    fn events(content_type: &str, pieces: &[&[u8]], ends: bool) -> (Vec<Vec<u8>>, Result<(), Failure>) {
+        let pieces = pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect();
+        let response = Response::builder().header(CONTENT_TYPE, content_type);
+        let response = response.body(Pieces { pieces, ends }).unwrap();
+        let mut seen = Vec::new();
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let end = runtime.block_on(async {
+            let mut reply = Reply::new(response, Duration::from_millis(1));
+            while let Some(event) = reply.event().await? {
+                seen.push(match event {
+                    Event::Octets(octets) => octets.to_vec(),
+                    Event::TooLong => b"too long".to_vec(),
+                });
+            }
+            Ok(())
+        });
+        (seen, end)
+    }
+
+    const JSON: &str = "application/json";
+    const PROTOBUF: &str = "application/vnd.kubernetes.protobuf;stream=watch";
+
+    #[test]
+    fn an_event_that_is_not_said_to_its_end_is_dropped() {
+        assert_eq!(events(JSON, &[b"one\ntwo\nthr"], true), (vec![b"one".to_vec(), b"two".to_vec()], Ok(())));
+        for cut in [&[0, 0][..], &[0, 0, 0, 3], &[0, 0, 0, 3, b'a', b'b']] {
+            let whole = [0, 0, 0, 1, b'x'];
+            assert_eq!(events(PROTOBUF, &[&whole, cut], true), (vec![b"x".to_vec()], Ok(())));
+        }
+    }
+
+    #[test]
+    fn a_silent_server_is_not_waited_for() {
+        for content_type in [JSON, PROTOBUF] {
+            let (seen, end) = events(content_type, &[b"\0\0\0\n"], false);
+            assert_eq!(end, Err(Failure::Silent(Duration::from_millis(1))));
+            assert_eq!(seen.len(), usize::from(content_type == JSON));
+        }
+    }
+
+    #[test]
+    fn no_event_is_longer_than_an_object_can_be() {
+        let long = vec![b'x'; EVENT_OCTETS_MAX + 1];
+        let expected = vec![b"too long".to_vec(), b"next".to_vec()];
+        assert_eq!(events(JSON, &[&long, b"\nnext\n"], true), (expected, Ok(())));
+        let length = u32::try_from(EVENT_OCTETS_MAX + 1).unwrap().to_be_bytes();
+        let (seen, end) = events(PROTOBUF, &[&length, &long], true);
+        assert!(seen.is_empty() && matches!(end, Err(Failure::Garbled(_))), "{end:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn events_are_the_same_in_whatever_pieces_they_come(
+            said in prop::collection::vec(prop::collection::vec(b'a'..=b'z', 0..300), 0..6),
+            mut cuts in prop::collection::vec(any::<Index>(), 0..8),
+        ) {
+            let lines: Vec<u8> = said.iter().flat_map(|event| [event, &b"\n"[..]].concat()).collect();
+            let frame = |event: &Vec<u8>| [&u32::try_from(event.len()).unwrap().to_be_bytes(), &event[..]].concat();
+            let frames: Vec<u8> = said.iter().flat_map(frame).collect();
+            for (content_type, octets) in [(JSON, lines), (PROTOBUF, frames)] {
+                cuts.sort_by_key(|cut| cut.index(octets.len() + 1));
+                let mut at = 0;
+                let ends = cuts.iter().map(|cut| cut.index(octets.len() + 1)).chain([octets.len()]);
+                let pieces: Vec<&[u8]> = ends.map(|end| &octets[std::mem::replace(&mut at, end)..end]).collect();
+                prop_assert_eq!(events(content_type, &pieces, true), (said.clone(), Ok(())));
+            }
+        }
+    }
+}
