@@ -31,7 +31,7 @@ fn whoever_cannot_send_protobuf_is_asked_for_json() {
         assert_eq!(server.said("web.shop", "A"), "10.0.0.1");
         for plural in WATCHED {
             assert_eq!(wishes(plural).next().as_deref(), Some(ACCEPT), "{fault:?}");
-            assert_eq!(wishes(plural).last().as_deref(), Some("application/json"), "{fault:?}");
+            assert_eq!(wishes(plural).next_back().as_deref(), Some("application/json"), "{fault:?}");
         }
     });
 }

@@ -122,10 +122,13 @@ pub(super) fn slice(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Res
 
 pub(super) fn slice_of(metadata: &Metadata<'_>, parts: &SliceParts<'_>, needs: Needs) -> Result<Decoded, String> {
     let SliceParts { endpoints, ports } = parts;
-    let (ready, not_ready): (Vec<_>, Vec<_>) = endpoints.iter().partition(|e| e.conditions.ready != Some(false));
+    let listed_ready = endpoints.iter().filter(|endpoint| endpoint.conditions.ready != Some(false));
+    let not_ready = endpoints.len() - listed_ready.clone().count();
+    let mut ready = Vec::with_capacity(endpoints.len());
+    ready.extend(listed_ready.filter_map(|endpoint| slice_endpoint(endpoint, needs)));
     let subset = Subset {
-        ready: ready.into_iter().filter_map(|endpoint| slice_endpoint(endpoint, needs)).collect(),
-        not_ready: count(&not_ready),
+        ready: ready.into(),
+        not_ready: u32::try_from(not_ready).unwrap_or(u32::MAX),
         ports: ports.iter().map(|port| self::port(port, "")).collect::<Result<_, _>>()?,
     };
     let service = metadata.labels.get(SERVICE_NAME_LABEL);

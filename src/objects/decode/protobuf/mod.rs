@@ -82,7 +82,7 @@ impl<'a> Envelope<'a> {
     /// Reads no further than to what it calls itself.
     pub(in crate::objects) fn read(octets: &'a [u8]) -> Result<Self, Malformed> {
         let mut envelope = Self::default();
-        envelope.merge(octets.strip_prefix(MAGIC).ok_or(Malformed::FOREIGN)?)?;
+        envelope.merge(octets.strip_prefix(MAGIC).ok_or_else(|| Malformed::new("it does not begin with k8s"))?)?;
         Ok(envelope)
     }
 
