@@ -16,6 +16,7 @@ mod access;
 mod failure;
 mod past;
 mod read;
+mod reply;
 mod request;
 #[doc(hidden)]
 pub mod said;
