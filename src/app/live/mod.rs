@@ -104,9 +104,12 @@ impl Live {
         let applier = Applier::new(api, feed.clone(), progress, complete.clone(), changes);
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
+            // As a task among the others: what `block_on` waits for itself is polled only after another look
+            // at all sockets.
+            let applied = runtime.spawn(applier.run(startup_timeout));
             runtime.block_on(async {
                 tokio::select! {
-                    () = applier.run(startup_timeout) => {}
+                    _ = applied => {}
                     _ = stopped => {}
                 }
             });
