@@ -327,6 +327,7 @@ fn every_bad_value_of_what_is_outside_is_named() {
     let cache = |text: &str| error(&format!("[[server]]\n[server.cache]\n{text}"));
     assert!(forward("to = [\"dns.corp\"]").starts_with("c.toml:3:7: `dns.corp` is neither an address nor a file"));
     assert!(forward("to = [\"/none\"]").starts_with("c.toml:3:7: `/none` cannot be read"));
+    assert!(forward("to = [\"Cargo.toml\"]").starts_with("c.toml:3:7: `Cargo.toml` has no line `nameserver ADDRESS`"));
     let many = (0..16).map(|host| format!("\"10.0.0.{host}\",")).collect::<String>();
     assert!(forward(&format!("to = [{many}]")).contains("more than 15 upstreams"));
     assert!(forward("policy = \"best\"").contains("unknown variant `best`"));

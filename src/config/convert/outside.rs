@@ -47,6 +47,9 @@ impl Checked {
         }
         let to_span = forward.to.first().map_or(0..0, Spanned::span);
         let mut options = forward::Options::new(from, self.each(forward.to, |text| upstream::read(text, &AROUND)));
+        if let Err(message) = upstream::some_server(&options.to, &AROUND) {
+            self.problem::<()>(to_span.clone(), message);
+        }
         options.except = self.each(forward.except, zone).into_iter().flatten().map(|zone| zone.apex).collect();
         (options.policy, options.transport) = (forward.policy, forward.transport);
         options.max_fails = forward.max_fails.unwrap_or(options.max_fails);
