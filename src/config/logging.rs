@@ -112,6 +112,8 @@ pub enum Level {
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
 
+/// Each is tried on every error.
+pub(super) const CONSOLIDATE_MAX: usize = 100;
 /// CoreDNS's.
 const PATTERN_OCTETS_MAX: usize = 10_000;
 /// CoreDNS's, with what it calls common and combined.
