@@ -99,11 +99,14 @@ pub struct Consolidate {
 /// How important a line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs)]
 pub enum Level {
+    /// For whoever looks for a defect.
     Debug,
+    /// Good to know.
     Info,
+    /// Somebody should look at it.
     Warning,
+    /// Something failed.
     #[default]
     Error,
 }
