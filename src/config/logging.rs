@@ -99,11 +99,14 @@ pub struct Consolidate {
 /// How important a line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs)]
 pub enum Level {
+    /// For whoever looks for a defect.
     Debug,
+    /// Good to know.
     Info,
+    /// Somebody should look at it.
     Warning,
+    /// Something failed.
     #[default]
     Error,
 }
@@ -112,6 +115,8 @@ pub enum Level {
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
 
+/// Each is tried on every error.
+pub(super) const CONSOLIDATE_MAX: usize = 100;
 /// CoreDNS's.
 const PATTERN_OCTETS_MAX: usize = 10_000;
 /// CoreDNS's, with what it calls common and combined.

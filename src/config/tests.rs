@@ -327,6 +327,7 @@ fn every_bad_value_of_what_is_outside_is_named() {
     let cache = |text: &str| error(&format!("[[server]]\n[server.cache]\n{text}"));
     assert!(forward("to = [\"dns.corp\"]").starts_with("c.toml:3:7: `dns.corp` is neither an address nor a file"));
     assert!(forward("to = [\"/none\"]").starts_with("c.toml:3:7: `/none` cannot be read"));
+    assert!(forward("to = [\"Cargo.toml\"]").starts_with("c.toml:3:7: `Cargo.toml` has no line `nameserver ADDRESS`"));
     let many = (0..16).map(|host| format!("\"10.0.0.{host}\",")).collect::<String>();
     assert!(forward(&format!("to = [{many}]")).contains("more than 15 upstreams"));
     assert!(forward("policy = \"best\"").contains("unknown variant `best`"));
@@ -346,6 +347,8 @@ fn every_bad_value_of_what_is_outside_is_named() {
     assert!(error("[[server]]\n[[server.log]]\nclasses = [\"bad\"]").starts_with("c.toml:3:12: \"bad\" is no class"));
     let pattern = error("[[server]]\n[[server.errors.consolidate]]\npattern = \"a(\"");
     assert!(pattern.starts_with("c.toml:3:11: this is no regular expression"), "{pattern}");
+    let many = "[[server.errors.consolidate]]\npattern = \"a\"\n".repeat(101);
+    assert!(error(&format!("[[server]]\n{many}")).starts_with("c.toml:203:11: more than 100 of these"));
     assert!(error("[[server]]\nloop = \"on\"").contains("unknown variant `on`"));
     assert!(error("[kubernetes]\nendpoint = \"/a\"").contains("is no URL of an API server"));
     assert!(

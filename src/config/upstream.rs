@@ -1,6 +1,6 @@
 //! The upstreams of `forward` in both languages: addresses, and files like /etc/resolv.conf.
 //!
-//! A file is looked at here, so that one without a name server is known before anything waits for it.
+//! A file is looked at here, so that where none has a name server that is known before anything waits for it.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -39,15 +39,27 @@ pub(super) fn read(text: &str, around: &dyn Surroundings) -> Result<To, String> 
 /// The name servers of a file. Whatever is neither that nor an address may be the name of a host.
 fn file(text: &str, path: &str, around: &dyn Surroundings) -> Result<To, String> {
     match around.read(Path::new(path)) {
-        Ok(text) if name_servers(&text).next().is_some() => Ok(To::ResolvConf(path.into())),
-        Ok(_) => {
-            Err(format!("{} has no line `nameserver ADDRESS`: write the address of a name server here", quoted(path)))
-        }
+        Ok(_) => Ok(To::ResolvConf(path.into())),
         Err(error) if path.contains('/') => Err(format!("{} cannot be read: {error}", quoted(path))),
         Err(_) => Err(format!(
             "{} is neither an address nor a file: clusterdns looks up no names of upstreams, write their addresses",
             quoted(text)
         )),
+    }
+}
+
+/// Somebody is there who can be asked: a file may have no name server where others do.
+pub(super) fn some_server(upstreams: &[To], around: &dyn Surroundings) -> Result<(), String> {
+    let has_server = |to: &To| match to {
+        To::Plain(_) | To::Tls(..) => true,
+        To::ResolvConf(path) => around.read(path).is_ok_and(|text| name_servers(&text).next().is_some()),
+    };
+    match upstreams.first() {
+        Some(To::ResolvConf(path)) if !upstreams.iter().any(has_server) => {
+            let path = quoted(&path.to_string_lossy());
+            Err(format!("{path} has no line `nameserver ADDRESS`: write the address of a name server here"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         LoopCheck,
         corefile::{Surroundings, System},
         file,
-        logging::{self, Classes, Consolidate, Errors, Log, Pattern},
+        logging::{self, CONSOLIDATE_MAX, Classes, Consolidate, Errors, Log, Pattern},
         upstream::{self, UPSTREAMS_MAX},
     },
     forward,
@@ -25,7 +25,6 @@ use crate::{
 const FAILURE_SECS_MAX: u64 = 300;
 const DAY_SECS: u64 = 86_400;
 const MINUTE_MS: u64 = 60_000;
-const CONSOLIDATE_MAX: usize = 100;
 const CONSOLIDATE_SECS: u64 = 300;
 /// What files are read by. Nothing here has a port to be given.
 const AROUND: System = System { port: 0 };
@@ -47,6 +46,9 @@ impl Checked {
         }
         let to_span = forward.to.first().map_or(0..0, Spanned::span);
         let mut options = forward::Options::new(from, self.each(forward.to, |text| upstream::read(text, &AROUND)));
+        if let Err(message) = upstream::some_server(&options.to, &AROUND) {
+            self.problem::<()>(to_span.clone(), message);
+        }
         options.except = self.each(forward.except, zone).into_iter().flatten().map(|zone| zone.apex).collect();
         (options.policy, options.transport) = (forward.policy, forward.transport);
         options.max_fails = forward.max_fails.unwrap_or(options.max_fails);
@@ -140,10 +142,14 @@ impl Checked {
 
     /// None where they are not logged.
     pub(super) fn errors(&mut self, errors: file::Errors) -> Option<Errors> {
-        if let Some(pattern) = errors.consolidate.get(CONSOLIDATE_MAX).and_then(|more| more.pattern.as_ref()) {
-            self.problem::<()>(pattern.span(), format!("more than {CONSOLIDATE_MAX} of these: join some"));
+        let mut consolidate = Vec::new();
+        for one in errors.consolidate {
+            let span = one.pattern.as_ref().map_or(0..0, Spanned::span);
+            consolidate.extend(self.consolidate(one));
+            if consolidate.len() > CONSOLIDATE_MAX {
+                return self.problem(span, format!("more than {CONSOLIDATE_MAX} of these: join some"));
+            }
         }
-        let consolidate = errors.consolidate.into_iter().filter_map(|one| self.consolidate(one)).collect();
         errors.enabled.then_some(Errors { consolidate })
     }
 

@@ -26,5 +26,8 @@ pub(super) fn read(words: &[Word], checked: &mut Checked<'_>) -> Vec<To> {
             upstreams.push(to);
         }
     }
+    if let Some(first) = words.first() {
+        checked.report.checked(first.place, upstream::some_server(&upstreams, checked.around));
+    }
     upstreams
 }
