@@ -66,20 +66,18 @@ impl Listening {
         listener: usize,
         common: &Common,
     ) -> Result<Self, BindError> {
-        let bound = if common.shares {
-            bind::bind_shared(configured, common.threads)?
-        } else {
-            bind::bind_both(configured, common.threads)?
+        let bound = match common.shares {
+            true => match bind::bind_shared(configured, common.threads) {
+                Err(BindError::InUse { .. }) if cfg!(target_os = "linux") => None,
+                bound => Some(bound?),
+            },
+            false => Some(bind::bind_both(configured, common.threads)?),
         };
-        let address = bound.address;
-        if bound.is_shared {
-            tracing::warn!("{address} is listened on by another program too: both answer until it ends");
-        }
         Ok(Self {
             configured,
-            address,
+            address: bound.as_ref().map_or(configured, |bound| bound.address),
             serving: Serving::new(responder.clone(), listener),
-            bound: Some(bound).filter(|bound| !bound.is_shared),
+            bound,
             workers: Vec::new(),
             tasks: JoinSet::new(),
             stop: Arc::default(),
@@ -92,7 +90,12 @@ impl Listening {
         let _in_runtime = common.runtime.enter();
         let bound = match self.bound.take() {
             Some(bound) => bound,
-            None => bind::bind_shared(self.address, common.threads)?,
+            None => {
+                let bound = bind::bind_beside(self.configured, common.threads)?;
+                tracing::warn!("{} is listened on by another program too: both answer until it ends", bound.address);
+                self.address = bound.address;
+                bound
+            }
         };
         let handler = Handler::of(self.serving.clone());
         let tcp = tokio::net::TcpListener::from_std(bound.tcp)?;

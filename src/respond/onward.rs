@@ -221,7 +221,8 @@ impl Onward {
         let server = self.responder.server(route);
         let mut name = QueryName::new();
         let question = query.read(&mut name);
-        let reply = self.forward(server, &query, &question, &name, route).await.ok();
+        // It is for clients of any size.
+        let reply = self.forward(server, &query, &question, &name, route, REPLY_OCTETS_MAX).await.ok();
         let cache = server.stages.cache.as_ref()?;
         let shown = cache.renew(refresh, &question, &name, reply.as_ref(), Instant::now())?;
         Some(Said { reply: reply?, shown, books: Books { looked: Some(Looked::Missed), ..Books::of(route) } })
@@ -232,7 +233,8 @@ impl Onward {
         let server = self.responder.server(route);
         let mut name = QueryName::new();
         let question = query.read(&mut name);
-        let reply = self.forward(server, &query, &question, &name, route).await?;
+        let limit_octets = self.asked.limit_octets(&question);
+        let reply = self.forward(server, &query, &question, &name, route, limit_octets).await?;
         let (shown, looked) = match &server.stages.cache {
             Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Some(Looked::Missed)),
             None => (reply.as_it_came(), None),
@@ -248,12 +250,13 @@ impl Onward {
         question: &Question<'_>,
         name: &QueryName,
         route: usize,
+        reply_octets_max: usize,
     ) -> Result<Arc<Foreign>, Unsaid> {
         let over = match self.asked.transport {
             Transport::Udp => Over::Udp,
             Transport::Tcp => Over::Tcp,
         };
-        let asking = Asking { query: query.message(), over, reply_octets_max: self.asked.limit_octets(question) };
+        let asking = Asking { query: query.message(), over, reply_octets_max };
         let takers = server.stages.takers(name);
         for (place, forwarder) in takers.iter().enumerate() {
             let answer = forwarder.ask(&asking).await.map_err(|failure| Unsaid::failed(&failure, route))?;

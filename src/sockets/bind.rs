@@ -3,7 +3,7 @@
 //! A port that two programs share by `SO_REUSEPORT` gives each of them half of the questions, and
 //! says so to nobody. So an address is first taken alone, without that option, which fails if
 //! anybody has it; then as many sockets share it as there are threads. Only where a successor may take
-//! its place beside its predecessor ([`bind_shared`]) the second attempt is made all the same.
+//! its place beside its predecessor ([`bind_beside`]) the second attempt is made all the same.
 //!
 //! Addresses that cannot be had are the first thing a new user meets, so a [`BindError`] is one
 //! sentence with what to do.
@@ -24,8 +24,6 @@ pub struct Bound {
     pub udp: Vec<Socket>,
     /// Ready for `tokio::net::TcpListener::from_std`.
     pub tcp: TcpListener,
-    /// Whether another program listens there too.
-    pub is_shared: bool,
 }
 
 /// Why an address was not to be had, and what to do.
@@ -89,18 +87,19 @@ pub fn bind_both(address: SocketAddr, udp_count: usize) -> Result<Bound, BindErr
     bind_alone(address, udp_count, Kind::Tcp)
 }
 
-/// The same, and beside a predecessor of the same user that shares it too: until that one ends, the system
-/// spreads clients over both.
+/// The same, and a successor may take it too ([`bind_beside`]).
 pub fn bind_shared(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
-    match bind_alone(address, udp_count, Kind::SharedTcp) {
-        Err(BindError::InUse { .. }) if cfg!(target_os = "linux") => {
-            let udp = or_ipv4(address, |address| open_all(address, udp_count))?;
-            let address = local_address(&udp[0], Kind::SharedUdp, address)?;
-            let tcp = open(Kind::SharedTcp, address)?.into();
-            Ok(Bound { address, udp, tcp, is_shared: true })
-        }
-        bound => bound,
-    }
+    bind_alone(address, udp_count, Kind::SharedTcp)
+}
+
+/// Takes an address beside a predecessor of the same user that shares it: until that one ends, the system
+/// spreads clients over both. Whoever does this serves at once, for what comes to a socket that is closed again
+/// is lost.
+pub fn bind_beside(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
+    let udp = or_ipv4(address, |address| open_all(address, udp_count))?;
+    let address = local_address(&udp[0], Kind::SharedUdp, address)?;
+    let tcp = open(Kind::SharedTcp, address)?.into();
+    Ok(Bound { address, udp, tcp })
 }
 
 fn bind_alone(address: SocketAddr, udp_count: usize, tcp: Kind) -> Result<Bound, BindError> {
@@ -125,7 +124,7 @@ fn try_both(address: SocketAddr, udp_count: usize, tcp: Kind) -> Result<Bound, B
     let udp = bind_udp(address, udp_count)?;
     let address = local_address(&udp[0], Kind::Udp, address)?;
     let tcp = open(tcp, address)?.into();
-    Ok(Bound { address, udp, tcp, is_shared: false })
+    Ok(Bound { address, udp, tcp })
 }
 
 /// Takes an address with `count` UDP sockets, at least one, that block. Where the system cannot

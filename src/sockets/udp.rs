@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -68,6 +69,9 @@ impl<T: Tally, E: Events> Worker<T, E> {
         loop {
             // Looked at before the socket: a signal may end the wait while packets are queued.
             let stopping = self.stop.load(Ordering::Relaxed);
+            if stopping && stop_seen.is_none() {
+                turn_away(&self.socket);
+            }
             if stopping && stop_seen.get_or_insert_with(Instant::now).elapsed() > DRAIN_MAX {
                 return;
             }
@@ -150,6 +154,22 @@ impl<T: Tally, E: Events> Worker<T, E> {
         }
     }
 }
+
+/// Has the system give this socket no further packets, so that none is lost between the last look and its
+/// end: those of other threads, or of a successor, get them. A socket that is connected hears only its peer,
+/// and nobody sends from this one. Where the system does not let it there is that moment.
+fn turn_away(socket: &Socket) {
+    let local = socket.local_addr().ok().and_then(|address| address.as_socket());
+    let nobody = local.map(|local| match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    });
+    let _ = nobody.map(|ip| socket.connect(&SocketAddr::new(ip, DISCARD).into()));
+}
+
+/// A port that nobody sends from.
+const DISCARD: u16 = 9;
 
 /// The way back for replies that were waited for: through the socket that the question came by.
 struct WayBack {
