@@ -55,7 +55,7 @@ fn an_unknown_key_is_named_with_its_place() {
     assert_eq!((error.line, error.column), (3, 3));
     assert_eq!(
         error.to_string(),
-        "c.toml:3:3: unknown field `sise`, expected `sockets` or `threads`\n  |\n3 |   sise = 5\n  |   ^^^^"
+        "c.toml:3:3: unknown field `sise`, expected one of `sockets`, `threads`, `shared`\n  |\n3 |   sise = 5\n  |   ^^^^"
     );
 }
 
