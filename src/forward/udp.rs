@@ -15,6 +15,7 @@ use std::{
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
+    io::Interest,
     net::UdpSocket,
     time::{Instant, timeout_at},
 };
@@ -91,7 +92,15 @@ fn open(to: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
 
 async fn receive(socket: &UdpSocket) -> io::Result<Bytes> {
     loop {
-        socket.readable().await?;
+        // What a network says of a port where nobody is makes a socket an erroneous one, not a readable one.
+        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
+        if ready.is_error() {
+            if let Some(error) = socket.take_error()? {
+                return Err(error);
+            }
+            // That was all there is to it: it is awaited anew.
+            let _ = socket.try_io(Interest::ERROR, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
+        }
         let received: io::Result<Bytes> = DATAGRAM.with_borrow_mut(|datagram| {
             let length = socket.try_recv(datagram)?;
             Ok(Bytes::copy_from_slice(&datagram[..length]))

@@ -170,7 +170,7 @@ async fn one_question_without_an_answer_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn connections_close_when_they_were_idle_for_long_enough_or_are_too_many() {
     for set in [(|options: &mut Options| options.expire = Duration::from_millis(1)) as fn(&mut Options), |options| {
-        options.idle_connections_max = Some(0)
+        options.idle_connections_max = Some(0);
     }] {
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
         let server = Server::tcp(move |stream| {
