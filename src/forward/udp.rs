@@ -112,18 +112,14 @@ async fn receive(socket: &UdpSocket) -> io::Result<Bytes> {
     }
 }
 
-/// Whose fault an error is.
+/// Whose fault an error is. Neither a machine that has run out of something nor a query that is too long
+/// says anything of an upstream.
 pub(super) fn why(error: &io::Error) -> Why {
-    match error.kind() {
-        io::ErrorKind::TimedOut => Why::Silent,
-        io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::InvalidData
-        | io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::BrokenPipe => Why::Failed,
-        _ => Why::Ours,
+    const OURS: [i32; 6] =
+        [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EMSGSIZE];
+    match error.raw_os_error() {
+        Some(code) if OURS.contains(&code) => Why::Ours,
+        _ if error.kind() == io::ErrorKind::TimedOut => Why::Silent,
+        _ => Why::Failed,
     }
 }

@@ -3,33 +3,42 @@
 //! CoreDNS has `coredns_proxy_*` now. The `coredns_forward_*` that went before are shown too, for
 //! dashboards and alerts still ask for them; their durations have the label `rcode`, as in CoreDNS 1.10.
 
+use std::{collections::HashMap, sync::Arc};
+
 use prometheus::{
     core::{Collector, Desc},
     proto::MetricFamily,
 };
 
 use super::families::{Family, RCODE_NAMES};
-use crate::forward::counters::{BUCKETS, Counters, Durations, FIRST_BOUND, UpstreamCounters};
+use crate::forward::counters::{BUCKETS, Counters, Durations, FIRST_BOUND, PROTOS, UpstreamCounters};
 
 /// Reads counters when it is asked to.
-pub struct ForwardCollector(Counters);
+pub struct ForwardCollector {
+    counters: Counters,
+    /// A registry knows collectors apart by what they describe.
+    in_flight: Desc,
+}
 
 impl ForwardCollector {
     /// A collector for these.
     pub fn new(counters: Counters) -> Self {
-        Self(counters)
+        let (name, help) = IN_FLIGHT;
+        let in_flight =
+            Desc::new(name.to_owned(), help.to_owned(), Vec::new(), HashMap::new()).expect("a name of ours");
+        Self { counters, in_flight }
     }
 }
 
 impl Collector for ForwardCollector {
-    /// Which upstreams there will be nobody knows.
+    /// Which others there will be nobody knows.
     fn desc(&self) -> Vec<&Desc> {
-        Vec::new()
+        vec![&self.in_flight]
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let upstreams = self.0.upstreams();
-        let mut families = whole(&self.0);
+        let upstreams = self.counters.upstreams();
+        let mut families = whole(&self.counters);
         families.extend(coredns(&upstreams));
         families.extend(ours(&upstreams));
         families.retain(|family| !family.get_metric().is_empty());
@@ -37,7 +46,9 @@ impl Collector for ForwardCollector {
     }
 }
 
-type Upstreams = [(String, std::sync::Arc<UpstreamCounters>)];
+const IN_FLIGHT: (&str, &str) = ("clusterdns_forward_in_flight", "Questions that upstreams are asked now.");
+
+type Upstreams = [(String, Arc<UpstreamCounters>)];
 
 /// What has no upstream. These are there from the start, so that an alert on their rate sees the first event.
 fn whole(counters: &Counters) -> Vec<MetricFamily> {
@@ -92,7 +103,7 @@ fn whole(counters: &Counters) -> Vec<MetricFamily> {
             family.finish()
         })
         .collect();
-    let mut in_flight = Family::gauge("clusterdns_forward_in_flight", "Questions that upstreams are asked now.");
+    let mut in_flight = Family::gauge(IN_FLIGHT.0, IN_FLIGHT.1);
     in_flight.push(&[], shown(counters.in_flight.get()));
     families.push(in_flight.finish());
     families
@@ -183,11 +194,11 @@ fn shown(gauge: i64) -> u64 {
 }
 
 /// In the order of [`Proto`](crate::forward::counters::Proto).
-const PROTO_NAMES: [&str; crate::forward::counters::PROTOS] = ["udp", "tcp", "tcp-tls"];
+const PROTO_NAMES: [&str; PROTOS] = ["udp", "tcp", "tcp-tls"];
 
 #[cfg(test)]
 mod tests {
-    use std::{net::Ipv4Addr, sync::Arc};
+    use std::net::Ipv4Addr;
 
     use prometheus::{Registry, TextEncoder};
     use tokio::{net::UdpSocket, runtime::Handle};

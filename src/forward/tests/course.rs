@@ -192,6 +192,15 @@ async fn a_question_ends_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_takes_longer_than_the_timeout_is_asked_for_until_it_is_there() {
+    // As a resolver that goes on looking, and has found it after three seconds.
+    let begun = Instant::now();
+    let left = move || 3000_u64.saturating_sub(begun.elapsed().as_millis() as u64);
+    let stage = Stage::new(options(|_| {}), vec![Box::new(move |_| Act::After(left()))]);
+    assert_eq!(stage.ask_for_millis().await, 3000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upstream_may_take_its_read_timeout() {
     let read_timeout = |millis| options(|options| options.read_timeout = Duration::from_millis(millis));
     assert!(Stage::steady(read_timeout(700), [Act::After(699)]).ask().await.is_ok());
