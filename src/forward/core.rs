@@ -78,6 +78,11 @@ impl<L> Set<L> {
         for (standing, member) in standings.iter_mut().zip(&self.0) {
             *standing = member.upstream.standing(fastest);
         }
+        // Where none is better, nobody is asked last.
+        let has_well = standings.contains(&Standing::Well);
+        for (standing, member) in standings.iter().zip(&self.0) {
+            member.upstream.set_ejected(has_well && standing.is_last());
+        }
         standings
     }
 
@@ -91,7 +96,7 @@ impl<L> Set<L> {
             // Then they are asked anyhow.
             return None;
         }
-        let is_last = |(standing, _): &(&Standing, _)| matches!(standing, Standing::Slow | Standing::Silent);
+        let is_last = |(standing, _): &(&Standing, _)| standing.is_last();
         let mut last = standings.iter().zip(&self.0).filter(is_last).map(|(_, member)| &member.upstream);
         last.find(|upstream| upstream.takes_probe(now))
     }
