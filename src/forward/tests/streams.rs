@@ -17,7 +17,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use tempfile::TempDir;
-use tokio::{io::AsyncWriteExt, sync::Notify};
+use tokio::{io::AsyncWriteExt, net::TcpSocket, sync::Notify};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
@@ -127,10 +127,13 @@ async fn a_new_connection_that_is_closed_is_a_failure() {
 
 #[tokio::test]
 async fn a_connection_nobody_takes_is_a_failure_at_once() {
-    let nobody = Server::udp(|_, _| vec![]).await;
-    let forwarder = forwarder(options(to([&nobody]), |_| {}), &Counters::default());
+    // A port that is taken, where nobody listens.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = socket.local_addr().unwrap();
+    let forwarder = forwarder(options(vec![To::Plain(nobody)], |_| {}), &Counters::default());
     let failure = ask(&forwarder, "www.example", Over::Tcp).await.unwrap_err();
-    assert!(failure.to_string().starts_with(&format!("dial tcp {}: ", nobody.address)), "{failure}");
+    assert!(failure.to_string().starts_with(&format!("dial tcp {nobody}: ")), "{failure}");
 }
 
 #[tokio::test]
