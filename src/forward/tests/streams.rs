@@ -191,6 +191,22 @@ async fn connections_close_when_they_were_idle_for_long_enough_or_are_too_many()
 }
 
 #[tokio::test]
+async fn an_old_connection_is_asked_nothing_more() {
+    let server = Server::tcp(echo).await;
+    let counters = Counters::default();
+    let options = options(to([&server]), |options| options.expire = Duration::from_secs(3600));
+    let forwarder = forwarder(options, &counters);
+    let opened = || counters.of(server.address).connections_opened[Proto::Tcp as usize].get();
+    for (age_secs, expected) in [(0, 1), (299, 1), (2, 2)] {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(age_secs)).await;
+        tokio::time::resume();
+        assert!(ask(&forwarder, "www.example", Over::Tcp).await.is_ok());
+        assert_eq!(opened(), expected, "after {age_secs} more seconds");
+    }
+}
+
+#[tokio::test]
 async fn connections_close_with_the_forwarder() {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let server = Server::tcp(move |stream| {
