@@ -115,6 +115,15 @@ async fn one_of_two_upstreams_at_300_milliseconds_costs_few_questions_anything()
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upstream_that_loses_a_third_is_asked_last() {
+    let lossy = |turn| if turn % 3 == 0 { Act::Silence } else { Act::After(2) };
+    let stage = Stage::new(policy(Policy::RoundRobin), vec![Box::new(|_| Act::After(2)), Box::new(lossy)]);
+    let took = stage.ask_many(2000).await;
+    assert_eq!(p99(&took), 2);
+    assert!(*took.last().unwrap() <= 400, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_questions_at_once_find_the_way_around_an_upstream_that_died() {
     let stage = Stage::new(
         policy(Policy::RoundRobin),
@@ -189,6 +198,15 @@ async fn a_question_ends_after_five_seconds() {
     let begun = Instant::now();
     assert!(stage.ask().await.is_err());
     assert_eq!(begun.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_takes_longer_than_the_timeout_is_asked_for_until_it_is_there() {
+    // As a resolver that goes on looking, and has found it after three seconds.
+    let begun = Instant::now();
+    let left = move || 3000_u64.saturating_sub(begun.elapsed().as_millis() as u64);
+    let stage = Stage::new(options(|_| {}), vec![Box::new(move |_| Act::After(left()))]);
+    assert_eq!(stage.ask_for_millis().await, 3000);
 }
 
 #[tokio::test(start_paused = true)]

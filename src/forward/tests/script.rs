@@ -45,6 +45,7 @@ pub(super) enum Act {
 }
 
 type Play = Box<dyn FnMut(usize) -> Act + Send>;
+type OnMessage = Box<dyn FnMut(&[u8]) + Send>;
 
 /// A line that plays a part.
 pub(super) struct Script {
@@ -52,7 +53,7 @@ pub(super) struct Script {
     /// Messages of questions, in their order.
     pub(super) heard: Mutex<Vec<Vec<u8>>>,
     /// Called with each message.
-    pub(super) on_message: Mutex<Box<dyn FnMut(&[u8]) + Send>>,
+    pub(super) on_message: Mutex<OnMessage>,
     asked: AtomicUsize,
 }
 

@@ -36,14 +36,53 @@ pub(super) struct Server {
 
 impl Server {
     /// Answers questions over UDP, each with any number of messages.
-    pub(super) async fn udp<F>(mut replies: F) -> Self
+    pub(super) async fn udp<F>(replies: F) -> Self
     where
         F: FnMut(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static,
     {
         let socket = UdpSocket::bind(ANY).await.unwrap();
-        let address = socket.local_addr().unwrap();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
+        let mut server = Self { address: socket.local_addr().unwrap(), tasks: JoinSet::new() };
+        server.receive(socket, replies);
+        server
+    }
+
+    /// Answers over UDP, and does something with each connection over TCP at the same port.
+    pub(super) async fn udp_and_tcp<R, F, C>(replies: R, serve: F) -> Self
+    where
+        R: FnMut(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static,
+        F: FnMut(TcpStream) -> C + Send + 'static,
+        C: Future<Output = ()> + Send + 'static,
+    {
+        let (socket, listener) = loop {
+            let listener = TcpListener::bind(ANY).await.unwrap();
+            // Somebody else may have that port of UDP.
+            if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()).await {
+                break (socket, listener);
+            }
+        };
+        let mut server = Self { address: socket.local_addr().unwrap(), tasks: JoinSet::new() };
+        server.receive(socket, replies);
+        server.accept(listener, serve);
+        server
+    }
+
+    /// Does something with each connection over TCP.
+    pub(super) async fn tcp<F, C>(serve: F) -> Self
+    where
+        F: FnMut(TcpStream) -> C + Send + 'static,
+        C: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(ANY).await.unwrap();
+        let mut server = Self { address: listener.local_addr().unwrap(), tasks: JoinSet::new() };
+        server.accept(listener, serve);
+        server
+    }
+
+    fn receive<F>(&mut self, socket: UdpSocket, mut replies: F)
+    where
+        F: FnMut(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static,
+    {
+        self.tasks.spawn(async move {
             let mut message = [0; 4096];
             loop {
                 let (length, client) = socket.recv_from(&mut message).await.unwrap();
@@ -53,31 +92,6 @@ impl Server {
                 }
             }
         });
-        Self { address, tasks }
-    }
-
-    /// Does something with each connection over TCP.
-    pub(super) async fn tcp<F, C>(serve: F) -> Self
-    where
-        F: FnMut(TcpStream) -> C + Send + 'static,
-        C: Future<Output = ()> + Send + 'static,
-    {
-        let mut server = Self { address: ANY.into(), tasks: JoinSet::new() };
-        let listener = TcpListener::bind(ANY).await.unwrap();
-        server.address = listener.local_addr().unwrap();
-        server.accept(listener, serve);
-        server
-    }
-
-    /// Does the same at a port where it answers over UDP already.
-    pub(super) async fn and_tcp<F, C>(mut self, serve: F) -> Self
-    where
-        F: FnMut(TcpStream) -> C + Send + 'static,
-        C: Future<Output = ()> + Send + 'static,
-    {
-        let listener = TcpListener::bind(self.address).await.unwrap();
-        self.accept(listener, serve);
-        self
     }
 
     fn accept<F, C>(&mut self, listener: TcpListener, mut serve: F)

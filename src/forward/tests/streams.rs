@@ -17,7 +17,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use tempfile::TempDir;
-use tokio::{io::AsyncWriteExt, sync::Notify};
+use tokio::{io::AsyncWriteExt, net::TcpSocket, sync::Notify};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
@@ -127,10 +127,13 @@ async fn a_new_connection_that_is_closed_is_a_failure() {
 
 #[tokio::test]
 async fn a_connection_nobody_takes_is_a_failure_at_once() {
-    let nobody = Server::udp(|_, _| vec![]).await;
-    let forwarder = forwarder(options(to([&nobody]), |_| {}), &Counters::default());
+    // A port that is taken, where nobody listens.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = socket.local_addr().unwrap();
+    let forwarder = forwarder(options(vec![To::Plain(nobody)], |_| {}), &Counters::default());
     let failure = ask(&forwarder, "www.example", Over::Tcp).await.unwrap_err();
-    assert!(failure.to_string().starts_with(&format!("dial tcp {}: ", nobody.address)), "{failure}");
+    assert!(failure.to_string().starts_with(&format!("dial tcp {nobody}: ")), "{failure}");
 }
 
 #[tokio::test]
@@ -170,7 +173,7 @@ async fn one_question_without_an_answer_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn connections_close_when_they_were_idle_for_long_enough_or_are_too_many() {
     for set in [(|options: &mut Options| options.expire = Duration::from_millis(1)) as fn(&mut Options), |options| {
-        options.idle_connections_max = Some(0)
+        options.idle_connections_max = Some(0);
     }] {
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
         let server = Server::tcp(move |stream| {
@@ -184,6 +187,22 @@ async fn connections_close_when_they_were_idle_for_long_enough_or_are_too_many()
         let forwarder = forwarder(options(to([&server]), set), &Counters::default());
         assert!(ask(&forwarder, "www.example", Over::Tcp).await.is_ok());
         told.recv().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_old_connection_is_asked_nothing_more() {
+    let server = Server::tcp(echo).await;
+    let counters = Counters::default();
+    let options = options(to([&server]), |options| options.expire = Duration::from_secs(3600));
+    let forwarder = forwarder(options, &counters);
+    let opened = || counters.of(server.address).connections_opened[Proto::Tcp as usize].get();
+    for (age_secs, expected) in [(0, 1), (299, 1), (2, 2)] {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(age_secs)).await;
+        tokio::time::resume();
+        assert!(ask(&forwarder, "www.example", Over::Tcp).await.is_ok());
+        assert_eq!(opened(), expected, "after {age_secs} more seconds");
     }
 }
 

@@ -133,12 +133,18 @@ async fn who_guesses_ids_gets_few_guesses() {
 
 #[tokio::test]
 async fn a_port_where_nobody_is_fails_at_once() {
-    let nobody = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // It listens to one other only, and nobody else gets its port.
+    let deaf = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    deaf.connect("127.0.0.1:9").await.unwrap();
+    let nobody = deaf.local_addr().unwrap();
     let forwarder = forwarder(options(vec![super::super::options::To::Plain(nobody)], |_| {}), &Counters::default());
     let failure = ask(&forwarder, "www.example", Over::Udp).await.unwrap_err();
     assert_eq!(failure.rcode(), 2);
     let text = failure.to_string();
-    assert!(text.starts_with("read udp 127.0.0.1:") && text.contains(&format!("->{nobody}: ")), "{text}");
+    assert!(
+        text.starts_with("read udp 127.0.0.1:") && text.contains(&format!("->{nobody}: Connection refused")),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -159,7 +165,7 @@ async fn cut_replies_are_fetched_over_tcp_where_the_client_can_take_more() {
         (Over::Udp, Transport::ForceTcp, 512, false),
         (Over::Tcp, Transport::AsClient, 512, false),
     ] {
-        let server = Server::udp(|query, _| vec![truncated(query)]).await.and_tcp(echo).await;
+        let server = Server::udp_and_tcp(|query, _| vec![truncated(query)], echo).await;
         let forwarder =
             forwarder(options(to([&server]), |options| options.transport = transport), &Counters::default());
         let asking = Asking { query: &query("www.example"), over, reply_octets_max };
