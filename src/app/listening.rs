@@ -85,6 +85,11 @@ impl Listening {
         })
     }
 
+    /// Whether a predecessor has the address.
+    pub(super) fn has_predecessor(&self) -> bool {
+        self.bound.is_none() && self.tasks.is_empty()
+    }
+
     /// Serves from now on.
     pub(super) fn start(&mut self, common: &Common) -> Result<(), StartFailed> {
         let _in_runtime = common.runtime.enter();

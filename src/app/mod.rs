@@ -70,7 +70,6 @@ pub struct Server {
     runtime: Runtime,
     common: Common,
     listening: Vec<Listening>,
-    started: bool,
     /// For the admin address.
     explainer: Arc<ArcSwap<Explainer>>,
     admin_addresses: Vec<SocketAddr>,
@@ -144,7 +143,6 @@ impl Server {
             runtime,
             common,
             listening,
-            started: false,
             admin_addresses: admin.local_addresses()?,
             close_admin: watch::channel(false).0,
         };
@@ -185,8 +183,21 @@ impl Server {
         for listening in &mut self.listening {
             listening.start(&self.common)?;
         }
-        self.started = true;
         Ok(())
+    }
+
+    /// Whether it takes its place beside a predecessor, which serves until it ends.
+    pub fn has_predecessor(&self) -> bool {
+        self.listening.iter().any(Listening::has_predecessor)
+    }
+
+    /// Whether the cluster is being read: who asks for what is not known yet waits as long as this is so, in
+    /// place of being told that nobody knows. At first it is not.
+    pub fn set_starting(&self, starting: bool) {
+        match starting {
+            true => self.responder.starting.begin(),
+            false => self.responder.starting.end(),
+        }
     }
 
     /// Serves metrics, health and readiness: already while the cluster is read, for probes ask then.

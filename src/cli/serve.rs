@@ -20,6 +20,7 @@ use super::{
 use crate::{
     app::{Server, cluster::Cluster, run::Ended},
     config::{Config, reading::Reading},
+    forward::IN_FLIGHT_MAX,
     sockets::seldom::Seldom,
 };
 
@@ -55,6 +56,7 @@ impl Serve {
         let config = inputs::first(&mut reading)?;
         reading.notes().iter().for_each(|note| tracing::warn!("{}", note.line_and_message()));
         let _pid = self.pidfile.as_deref().map(PidFile::write).transpose()?;
+        raise_file_limit();
         let mut server = Server::bind(&config).map_err(failure)?;
         let cluster = Cluster::start(&config, server.feed()).map_err(failure)?;
         // The kernel keeps signals from the first process of a container that does not ask for them.
@@ -62,11 +64,19 @@ impl Serve {
         if let Cluster::Api(live) = &cluster {
             tracing::info!("reading the cluster from {}", live.server);
         }
-        // Questions that come meanwhile wait in the sockets: most clusters are read in a second.
+        // What others know is answered while the cluster is read. A successor takes its place when it knows all.
+        let takes_over = server.has_predecessor();
+        if !takes_over {
+            server.set_starting(true);
+            server.start().map_err(failure)?;
+        }
         if !cluster.wait(&config, || server.is_told_to_end(&mut signals, Duration::ZERO)) {
             return Ok(ExitCode::SUCCESS);
         }
-        server.start().map_err(failure)?;
+        if takes_over {
+            server.start().map_err(failure)?;
+        }
+        server.set_starting(false);
         if !self.quiet {
             announce(&config, &server, &cluster);
             if self.inputs.corefile.is_some() {
@@ -104,6 +114,18 @@ impl Drop for PidFile<'_> {
         let _ = fs::remove_file(self.0);
     }
 }
+
+/// Each question that is forwarded has a socket of its own, and the usual limit is for programs that have few.
+fn raise_file_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(FILES_NEEDED..) => {}
+        Ok(files) => tracing::warn!("the system grants {files} open files: too few for many questions to upstreams"),
+        Err(error) => tracing::warn!(%error, "how many files may be open is not known"),
+    }
+}
+
+/// Two sockets for each question in flight, and 1,000 connections.
+const FILES_NEEDED: u64 = 2 * IN_FLIGHT_MAX as u64 + 1000;
 
 fn failure(error: impl Error) -> Failure {
     Failure(error.to_string())

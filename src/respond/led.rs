@@ -18,6 +18,8 @@ pub(super) enum Lead {
     Said(Foreign, Books),
     /// The stages of this route's server are to be asked.
     Ask(usize),
+    /// The tables may know more in a moment.
+    Wait,
     /// The CNAMEs of `partial` lead to `target`, in wire form.
     Chase { partial: Foreign, target: Vec<u8>, books: Books },
     /// One of these names was meant, in this order, or none, which is `miss`.
@@ -41,6 +43,9 @@ pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Optio
     if let (Next::Ask, Some(route)) = (ending.next, ending.route) {
         return Some(Lead::Ask(route));
     }
+    if ending.next == Next::Wait {
+        return Some(Lead::Wait);
+    }
     let mut buffer = vec![0; REPLY_OCTETS_MAX];
     let (ending, octets) = responder.write(&question, asked, REPLY_OCTETS_MAX, &mut memory, &mut buffer);
     let said = Foreign::read(&buffer[..octets], &question).ok()?;
@@ -50,7 +55,8 @@ pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Optio
             let candidates = candidates(responder, books.route?, &memory.finding)?;
             Lead::Complete { candidates, miss: said, books }
         }
-        Next::Ask | Next::Transfer | Next::Nothing => Lead::Said(said, books),
+        // Between the two looks the cluster may have become known, or the wait for it over.
+        Next::Ask | Next::Wait | Next::Transfer | Next::Nothing => Lead::Said(said, books),
     })
 }
 

@@ -24,6 +24,7 @@ pub mod plan;
 mod query;
 pub mod serving;
 mod stages;
+pub mod starting;
 pub mod zone_file;
 
 use std::time::Instant;
@@ -49,12 +50,15 @@ pub use onward::Resumed;
 pub use outcome::{Asked, Begun, Looked, Outcome, Transport};
 pub(crate) use outcome::{Ending, Next, Written};
 use plan::{Listener, Plan, Server, ShortCut};
+use starting::Starting;
 
 /// Answers questions by a plan.
 pub struct Responder {
     plan: Plan,
     /// Of each listener.
     short_cuts: Box<[Option<ShortCut>]>,
+    /// The time in which who asks for what is not known yet waits.
+    pub starting: Starting,
 }
 
 /// Memory for answering, one for each thread: nothing in it outlives a question but the turn.
@@ -82,7 +86,7 @@ impl Responder {
     /// Answers by this plan.
     pub fn new(plan: Plan) -> Self {
         let short_cuts = (0..plan.listeners.len()).map(|listener| plan.short_cut(listener)).collect();
-        Self { plan, short_cuts }
+        Self { plan, short_cuts, starting: Starting::default() }
     }
 
     /// What it answers by.
@@ -112,7 +116,7 @@ impl Responder {
         match written.ending.next {
             Next::Nothing | Next::Transfer => written.answered(question),
             Next::Ask => self.from_cache(question, written, now, memory, buffer),
-            Next::Chase | Next::Complete => Begun::Waits,
+            Next::Chase | Next::Complete | Next::Wait => Begun::Waits,
         }
     }
 
@@ -256,6 +260,7 @@ impl Responder {
     fn leads_on(&self, listener: &Listener, ending: &Ending, question: &Question<'_>, finding: &Finding) -> Next {
         match ending.next {
             Next::Chase if self.plan.others_take(listener, finding.chain.name(), question) => Next::Chase,
+            Next::Wait if self.starting.is() => Next::Wait,
             _ if ending.finished == Some(Finished::Outside) && self.plan.forwards(listener) => Next::Complete,
             _ => Next::Nothing,
         }

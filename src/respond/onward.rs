@@ -109,6 +109,10 @@ impl Onward {
             match lead.ok_or_else(|| Unsaid::unfit(Books::default()))? {
                 Lead::Said(reply, books) => Ok(self.own(reply, books)),
                 Lead::Ask(route) => self.ask(route, query).await,
+                Lead::Wait => {
+                    self.responder.starting.over().await;
+                    self.hop(query, hops_left).await
+                }
                 Lead::Chase { partial, target, books } => {
                     let rest = self.hop(query.about(&target), hops_left).await?;
                     let joined = led::joined(&partial, &rest.reply).ok_or_else(|| Unsaid::unfit(books))?;

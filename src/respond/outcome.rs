@@ -105,6 +105,8 @@ pub(crate) enum Next {
     Chase,
     /// They may have the name that a search list has begun with.
     Complete,
+    /// The tables may have it in a moment: the cluster is being read.
+    Wait,
 }
 
 /// A reply that was written from the tables.
@@ -117,7 +119,7 @@ pub(crate) struct Written {
 impl Next {
     /// Whether others have to be asked.
     pub(crate) fn waits(self) -> bool {
-        matches!(self, Self::Ask | Self::Chase | Self::Complete)
+        matches!(self, Self::Ask | Self::Chase | Self::Complete | Self::Wait)
     }
 }
 
@@ -153,7 +155,11 @@ impl Ending {
             Found::Records | Found::Chase => view.is_stale().then_some(Why::Stale),
             _ => Some(why()),
         };
-        let next = if found == Found::Chase { Next::Chase } else { Next::Nothing };
+        let next = match found {
+            Found::Chase => Next::Chase,
+            Found::Unknown => Next::Wait,
+            _ => Next::Nothing,
+        };
         Self { authoritative, why, next, ..Self::plain(rcode, None) }
     }
 }
