@@ -2,7 +2,6 @@
 //!
 //! Records stay text (`owner TTL TYPE data`), since text is what a person reviews and what a difference is printed as.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// One CoreDNS instance: what it was configured with and what it answered.
@@ -138,18 +137,6 @@ impl Reply {
         self.flags.iter().any(|set| set == flag)
     }
 }
-
-/// The addresses on the interfaces of every run's server.
-pub(crate) const LOCAL_ADDRESSES: [IpAddr; 8] = [
-    IpAddr::V4(Ipv4Addr::new(10, 244, 0, 53)),
-    IpAddr::V4(Ipv4Addr::new(10, 240, 0, 1)),
-    IpAddr::V4(Ipv4Addr::new(10, 244, 1, 11)),
-    IpAddr::V4(Ipv4Addr::new(10, 244, 1, 12)),
-    IpAddr::V4(Ipv4Addr::new(10, 244, 2, 21)),
-    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10)),
-    IpAddr::V4(Ipv4Addr::new(10, 244, 0, 20)),
-    IpAddr::V4(Ipv4Addr::new(172, 16, 9, 9)),
-];
 
 /// What a client without EDNS can take over UDP.
 const UDP_OCTETS: usize = 512;

@@ -6,8 +6,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::case::{Case, Change, Run, Transport};
-use super::compare::{compare, transferred, truncated};
+use super::case::{Case, Change, Reply, Run, Transport};
+use super::compare::{aged, compare, transferred, truncated};
 use super::differences::{self, Difference};
 use super::packet;
 use super::server::Server;
@@ -15,7 +15,8 @@ use super::server::Server;
 /// How a case is treated.
 pub(crate) enum Treatment {
     Compared,
-    Deliberate(&'static Difference),
+    /// We differ in these ways.
+    Deliberate(Vec<&'static Difference>),
 }
 
 /// Sends a query and gives the messages that come back.
@@ -31,16 +32,20 @@ pub(crate) struct Tally {
 
 /// Plays all of a run to an instance.
 pub(crate) fn play(run: &Run, server: &Server, tally: &mut Tally) {
+    let (began, mut waited) = (Instant::now(), Duration::ZERO);
     for case in &run.cases {
-        case.before.iter().for_each(|change| make(change, server));
-        let complaints = judge(run, case, &|query, transport| server.ask(query, transport));
+        for change in &case.before {
+            make(change, server);
+            waited += if let Change::Wait(time) = change { *time } else { Duration::ZERO };
+        }
+        let late_secs = || if run.uses("cache") { began.elapsed().as_secs() - waited.as_secs() } else { 0 };
+        let complaints = judge(run, case, &|query, transport| server.ask(query, transport), &late_secs);
         tally.count(run, case, complaints);
     }
 }
 
-/// What is wrong with the replies to one case.
-pub(crate) fn judge(run: &Run, case: &Case, ask: &Exchange<'_>) -> Vec<String> {
-    let treatment = treatment(run, case);
+/// What is wrong with the replies to one case. `late_secs` says how much older they may be than CoreDNS's.
+pub(crate) fn judge(run: &Run, case: &Case, ask: &Exchange<'_>, late_secs: &dyn Fn() -> u64) -> Vec<String> {
     let query = packet::query(case);
     let messages = ask(&query, case.transport);
     let Some(theirs) = &case.reply else {
@@ -55,20 +60,24 @@ pub(crate) fn judge(run: &Run, case: &Case, ask: &Exchange<'_>) -> Vec<String> {
         // How a zone is cut into messages is up to the sender.
         ours.octets = None;
     }
-    match treatment {
-        Treatment::Deliberate(difference) => difference.complaints(run, theirs, &ours),
+    let differs = |theirs: &Reply| match treatment(run, case) {
+        Treatment::Deliberate(differences) => differences::complaints(&differences, run, theirs, &ours),
         _ if theirs.has("TC") => match packet::reply(&query, &ask(&query, Transport::Tcp)) {
             Ok(whole) => truncated(theirs, &ours, &whole, case.octets_max()),
             Err(error) => vec![format!("over TCP: {error}")],
         },
         _ if is_zone => [transferred(&ours), compare(theirs, &ours)].concat(),
         _ => compare(theirs, &ours),
-    }
+    };
+    let mut ages = 1..=late_secs() as u32;
+    let complaints = differs(theirs);
+    if ages.any(|secs| differs(&aged(theirs, secs)).is_empty()) { Vec::new() } else { complaints }
 }
 
 /// How a case is treated; it depends on the data alone.
 pub(crate) fn treatment(run: &Run, case: &Case) -> Treatment {
-    differences::of(run, case).map_or(Treatment::Compared, Treatment::Deliberate)
+    let differences = differences::of(run, case);
+    if differences.is_empty() { Treatment::Compared } else { Treatment::Deliberate(differences) }
 }
 
 fn make(change: &Change, server: &Server) {

@@ -77,7 +77,6 @@ impl Upstream {
         let mut reply = Message::response(query.metadata.id, query.metadata.op_code);
         reply.metadata.recursion_desired = query.metadata.recursion_desired;
         reply.metadata.recursion_available = true;
-        reply.metadata.checking_disabled = query.metadata.checking_disabled;
         reply.edns = query.edns.as_ref().map(|asked| {
             let mut edns = Edns::new();
             edns.set_max_payload(asked.max_payload()).set_dnssec_ok(asked.flags().dnssec_ok);
