@@ -35,7 +35,9 @@ fn answers_are_those_of_coredns() {
     let (objects, upstream) = (text::objects(), upstream::start());
     let mut tally = Tally::default();
     for run in played() {
-        play::play(&run, &Server::start(&run, &objects, upstream), &mut tally);
+        let server = Server::start(&run, &objects, upstream);
+        play::play(&run, &server, &mut tally);
+        server.stop();
     }
     println!("{tally}");
     assert!(tally.failures.is_empty(), "{tally}");

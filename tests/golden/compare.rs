@@ -61,6 +61,17 @@ pub(crate) fn transferred(ours: &Reply) -> Vec<String> {
     }
 }
 
+/// Aliases that stand behind what they lead to: some resolvers read an answer once, from its beginning.
+pub(crate) fn misplaced(ours: &Reply) -> Vec<String> {
+    let alias = |record: &String| record.split_once(" CNAME ").map(|(_, target)| format!("{target} "));
+    let follows = |(place, record): (usize, &String)| {
+        let target = alias(record)?;
+        let early = ours.answer[..place].iter().any(|before| before.starts_with(&target));
+        early.then(|| format!("{record} stands behind what it leads to"))
+    };
+    ours.answer.iter().enumerate().filter_map(follows).collect()
+}
+
 /// Their reply after a while in a cache.
 pub(crate) fn aged(theirs: &Reply, secs: u32) -> Reply {
     let mut reply = theirs.clone();

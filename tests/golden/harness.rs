@@ -34,7 +34,7 @@ fn a_run_is_left_out_only_for_a_directive_that_is_refused() {
     let upstream = ([127, 0, 0, 1], 53).into();
     for run in text::runs() {
         let refused = LEFT_OUT.iter().any(|(directive, _)| run.uses(directive));
-        assert_eq!(server::config(&run, upstream).is_err(), refused, "{}", run.name);
+        assert_eq!(server::config(&run, upstream).is_err(), refused, "{}: see LEFT_OUT", run.name);
     }
 }
 
@@ -123,6 +123,19 @@ fn a_reply_is_older_only_where_it_came_late() {
     };
     assert_eq!([younger(0, 0), younger(2, 1), younger(2, 2)], [0; 3]);
     assert_eq!([younger(0, 1), younger(2, 3)], [2; 2]);
+}
+
+#[test]
+fn an_alias_behind_its_target_is_wrong() {
+    let (run, case) = find("p3423");
+    let turned = |turn: usize| {
+        judge_as(&run, &case, |_, mut reply| {
+            reply.answer.rotate_left(turn);
+            reply
+        })
+    };
+    assert_eq!(turned(0), [""; 0]);
+    assert_eq!(turned(2), ["alias.example.com. 5 CNAME www.example.com. stands behind what it leads to"]);
 }
 
 #[test]

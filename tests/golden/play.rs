@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::case::{Case, Change, Reply, Run, Transport};
-use super::compare::{aged, compare, transferred, truncated};
+use super::compare::{aged, compare, misplaced, transferred, truncated};
 use super::differences::{self, Difference};
 use super::packet;
 use super::server::Server;
@@ -60,18 +60,27 @@ pub(crate) fn judge(run: &Run, case: &Case, ask: &Exchange<'_>, late_secs: &dyn 
         // How a zone is cut into messages is up to the sender.
         ours.octets = None;
     }
+    let over_tcp = || packet::reply(&query, &ask(&query, Transport::Tcp));
+    let unread = |error| vec![format!("over TCP: {error}")];
+    // What is kept would be asked for twice.
+    let is_once = case.transport == Transport::Tcp || case.is_transfer() || run.uses("cache");
     let differs = |theirs: &Reply| match treatment(run, case) {
         Treatment::Deliberate(differences) => differences::complaints(&differences, run, theirs, &ours),
-        _ if theirs.has("TC") => match packet::reply(&query, &ask(&query, Transport::Tcp)) {
-            Ok(whole) => truncated(theirs, &ours, &whole, case.octets_max()),
-            Err(error) => vec![format!("over TCP: {error}")],
-        },
+        _ if theirs.has("TC") => {
+            over_tcp().map_or_else(unread, |whole| truncated(theirs, &ours, &whole, case.octets_max()))
+        }
         _ if is_zone => [transferred(&ours), compare(theirs, &ours)].concat(),
-        _ => compare(theirs, &ours),
+        _ if is_once => compare(theirs, &ours),
+        _ => [compare(theirs, &ours), over_tcp().map_or_else(unread, |streamed| compare(&ours, &streamed))].concat(),
     };
-    let mut ages = 1..=late_secs() as u32;
-    let complaints = differs(theirs);
-    if ages.any(|secs| differs(&aged(theirs, secs)).is_empty()) { Vec::new() } else { complaints }
+    let mut complaints = differs(theirs);
+    if (1..=late_secs() as u32).any(|secs| differs(&aged(theirs, secs)).is_empty()) {
+        complaints.clear();
+    }
+    if !is_zone {
+        complaints.extend(misplaced(&ours));
+    }
+    complaints
 }
 
 /// How a case is treated; it depends on the data alone.
