@@ -8,7 +8,11 @@ use hickory_proto::{
 
 use super::{Asked, Finding, Looked, Memory, Next, REPLY_OCTETS_MAX, Responder, query::Query};
 use crate::{
-    answers::{foreign::Foreign, question::QueryName, sink::Nobody},
+    answers::{
+        foreign::{Foreign, Ttl},
+        question::QueryName,
+        sink::Nobody,
+    },
     search::finish::{Evidence, Finished},
 };
 
@@ -69,27 +73,35 @@ fn candidates(responder: &Responder, route: usize, finding: &Finding) -> Option<
     Some(names.filter(|name| QueryName::new().read(name).is_some()).collect())
 }
 
-/// The CNAMEs of one reply, and the records of the other behind them. Whatever its rcode: the alias exists.
-pub(super) fn joined(partial: &Foreign, rest: &Foreign) -> Option<Foreign> {
+/// The CNAMEs of one reply, and the records of the other behind them. Whatever its rcode: the alias exists. That
+/// others were asked for it does not show (behaviour A4).
+pub(super) fn joined(partial: &Foreign, rest: &Foreign, ttl: Ttl) -> Option<Foreign> {
     let mut message = partial.message().ok()?;
-    message.answers.extend(rest.message().ok()?.answers);
-    message.metadata.recursion_available = rest.is_recursive();
+    message.answers.extend(as_shown(rest, ttl)?.answers);
+    message.metadata.truncation = rest.is_truncated();
     Foreign::from_message(&message).ok()
 }
 
 /// The reply to a question about `candidate`, as one to the query, of which it is an alias.
-pub(super) fn aliased(query: &Query, candidate: &[u8], said: &Foreign) -> Option<Foreign> {
+pub(super) fn aliased(query: &Query, candidate: &[u8], said: &Foreign, ttl: Ttl) -> Option<Foreign> {
     let asked = Message::from_vec(query.message()).ok()?;
-    let mut message = said.message().ok()?;
-    if message.answers.is_empty() {
-        // There is no alias without records, as with an ExternalName (behaviour A4).
-        message.queries = asked.queries;
-        return Foreign::from_message(&message).ok();
+    let mut message = as_shown(said, ttl)?;
+    // There is no alias without records, as with an ExternalName (behaviour A4).
+    if let Some(ttl_secs) = message.answers.iter().map(|record| record.ttl).min() {
+        let owner = asked.queries.first()?.name().clone();
+        let target = Name::from_bytes(candidate).ok()?;
+        message.answers.insert(0, Record::from_rdata(owner, ttl_secs, RData::CNAME(CNAME(target))));
     }
-    let owner = asked.queries.first()?.name().clone();
-    let target = Name::from_bytes(candidate).ok()?;
-    let ttl_secs = said.min_ttl_secs().unwrap_or_default();
-    message.answers.insert(0, Record::from_rdata(owner, ttl_secs, RData::CNAME(CNAME(target))));
     message.queries = asked.queries;
     Foreign::from_message(&message).ok()
+}
+
+/// A reply with the TTLs that clients are shown.
+fn as_shown(said: &Foreign, ttl: Ttl) -> Option<Message> {
+    let mut message = said.message().ok()?;
+    if let Ttl::All(secs) = ttl {
+        let sections = [&mut message.answers, &mut message.authorities, &mut message.additionals];
+        sections.into_iter().flatten().for_each(|record| record.ttl = secs);
+    }
+    Some(message)
 }

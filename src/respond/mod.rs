@@ -251,6 +251,10 @@ impl Responder {
             None if server.stages.take(&finding.name, question) => {
                 Ending { next: Next::Ask, ..told(server.unanswered, Some(route), Why::NotServed) }
             }
+            // Nobody is asked for a whole zone that is not ours to send.
+            None if matches!(question.qtype, code::AXFR | code::IXFR) => {
+                told(code::REFUSED, Some(route), Why::Transfer)
+            }
             None => told(server.unanswered, Some(route), self.why_not_here(question, finding)),
         }
     }

@@ -114,9 +114,12 @@ impl Onward {
                     self.hop(query, hops_left).await
                 }
                 Lead::Chase { partial, target, books } => {
-                    let rest = self.hop(query.about(&target), hops_left).await?;
-                    let joined = led::joined(&partial, &rest.reply).ok_or_else(|| Unsaid::unfit(books))?;
-                    Ok(self.own(joined, Books { looked: rest.books.looked, ..books }))
+                    // Whatever becomes of the target, the alias exists (behaviour A4).
+                    let Ok(rest) = self.hop(query.about(&target), hops_left).await else {
+                        return Ok(self.own(partial, books));
+                    };
+                    let joined = led::joined(&partial, &rest.reply, rest.shown.ttl);
+                    Ok(self.own(joined.unwrap_or(partial), Books { looked: rest.books.looked, ..books }))
                 }
                 Lead::Complete { candidates, miss, books } => {
                     self.complete(&query, candidates, miss, books, hops_left).await
@@ -139,8 +142,9 @@ impl Onward {
             if said.reply.rcode() == code::NXDOMAIN {
                 continue;
             }
-            let aliased = led::aliased(query, &candidate, &said.reply).ok_or_else(|| Unsaid::unfit(books))?;
-            return Ok(Said { shown: aliased.as_it_came(), reply: Arc::new(aliased), books });
+            let aliased = led::aliased(query, &candidate, &said.reply, said.shown.ttl);
+            let reply = Arc::new(aliased.ok_or_else(|| Unsaid::unfit(books))?);
+            return Ok(Said { reply, shown: Shown { ttl: Ttl::AsIs, ..said.shown }, books });
         }
         Ok(self.own(miss, Books { finished: Some(Finished::Nowhere), ..books }))
     }

@@ -308,7 +308,7 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         listen: ports.iter().flat_map(|&port| listen(&draft.hosts, port)).collect(),
         zones,
         rotate: draft.rotate,
-        any_class: false,
+        any_class: !draft.forward.is_empty(),
         kubernetes: draft.kubernetes.as_ref().map(|cluster| cluster.view.clone()),
         transfer_to: transfer_to.clone(),
         cache: draft.cache.clone(),
