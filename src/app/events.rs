@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::runtime::Handle;
+
 use crate::{
     observe::{
         cells::Cells,
@@ -9,19 +11,22 @@ use crate::{
         metrics::{Metrics, SharedCells},
     },
     respond::{Asked, Outcome},
-    sockets::events::{Closed, Events, Refused, Tally},
+    sockets::{
+        events::{Closed, Events, Refused, Tally},
+        later::Later,
+    },
 };
 
 /// The counters of tasks: all of them share one set of cells.
 #[derive(Clone)]
 pub(super) struct Counted {
-    cells: Arc<SharedCells>,
+    cells: SharedCells,
     counters: Counters,
 }
 
 impl Counted {
     pub(super) fn new(metrics: &Metrics) -> Self {
-        Self { cells: Arc::new(metrics.shared()), counters: metrics.events.clone() }
+        Self { cells: metrics.shared(), counters: metrics.events.clone() }
     }
 }
 
@@ -32,6 +37,10 @@ impl Events for Counted {
 
     fn panicked(&self) {
         self.cells.record_panic();
+    }
+
+    fn too_many_wait(&self) {
+        self.counters.waiting_refused.inc();
     }
 
     fn opened(&self) {
@@ -91,4 +100,17 @@ impl Tally for Tallied {
     fn panicked(&self) {
         self.cells.panics.add(1);
     }
+}
+
+/// Shows what is going on now: who waits, and what the runtime has to do.
+pub(super) fn watch(metrics: &Metrics, runtime: &Handle, later: &Later<Counted>) {
+    let later = later.clone();
+    metrics
+        .watch("clusterdns_waiting", "Questions over UDP that wait for upstreams now.", move || later.waiting().into());
+    let runtime = runtime.metrics();
+    metrics.watch(
+        "go_goroutines",
+        "Tasks of the runtime: this server has no goroutines, and dashboards ask for them.",
+        move || runtime.num_alive_tasks() as u64,
+    );
 }

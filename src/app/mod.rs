@@ -10,6 +10,7 @@
 mod compile;
 mod events;
 mod feed;
+mod health;
 pub mod keeper;
 pub mod live;
 mod signals;
@@ -172,6 +173,7 @@ impl Server {
         let _in_runtime = runtime.enter();
         let counted = Counted::new(&self.metrics);
         let later = Later::new(runtime.clone(), counted.clone());
+        events::watch(&self.metrics, &runtime, &later);
         let streams = Streams::new(self.tcp_limits, counted.clone());
         for (listener, bound) in std::mem::take(&mut self.bound).into_iter().enumerate() {
             let serving = Serving::new(self.responder.clone(), listener);
@@ -189,6 +191,9 @@ impl Server {
         let api = || Api::new(self.explainer(), self.feed.sources.clone(), config.admin_hosts.clone());
         let explain = config.admin_explain.then(api);
         let shown = Shown { metrics: self.metrics.clone(), readiness: self.readiness.clone(), explain };
+        if let Some(address) = health::address(config, &self.admin_addresses) {
+            self.runtime.spawn(health::watch(address, self.metrics.events.clone()));
+        }
         let mut close = self.close_admin.subscribe();
         self.runtime.spawn(async move {
             let closed = async move { drop(close.wait_for(|&close| close).await) };

@@ -43,6 +43,7 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
             None => vec![DEFAULT_ADMIN.parse().expect("an address")],
         },
         admin_explain: file.admin.explain,
+        health: None,
         ready_continuously: false,
         lameduck: Duration::ZERO,
         reload: None,

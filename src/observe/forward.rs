@@ -3,38 +3,19 @@
 //! CoreDNS has `coredns_proxy_*` now. The `coredns_forward_*` that went before are shown too, for
 //! dashboards and alerts still ask for them; their durations have the label `rcode`, as in CoreDNS 1.10.
 
-use prometheus::{
-    core::{Collector, Desc},
-    proto::MetricFamily,
-};
+use prometheus::proto::MetricFamily;
 
 use super::families::{Family, RCODE_NAMES};
 use crate::forward::counters::{BUCKETS, Counters, Durations, FIRST_BOUND, UpstreamCounters};
 
-/// Reads counters when it is asked to.
-pub struct ForwardCollector(Counters);
-
-impl ForwardCollector {
-    /// A collector for these.
-    pub fn new(counters: Counters) -> Self {
-        Self(counters)
-    }
-}
-
-impl Collector for ForwardCollector {
-    /// Which upstreams there will be nobody knows.
-    fn desc(&self) -> Vec<&Desc> {
-        Vec::new()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let upstreams = self.0.upstreams();
-        let mut families = whole(&self.0);
-        families.extend(coredns(&upstreams));
-        families.extend(ours(&upstreams));
-        families.retain(|family| !family.get_metric().is_empty());
-        families
-    }
+/// Every family that has a series.
+pub(super) fn families(counters: &Counters) -> Vec<MetricFamily> {
+    let upstreams = counters.upstreams();
+    let mut families = whole(counters);
+    families.extend(coredns(&upstreams));
+    families.extend(ours(&upstreams));
+    families.retain(|family| !family.get_metric().is_empty());
+    families
 }
 
 type Upstreams = [(String, std::sync::Arc<UpstreamCounters>)];

@@ -8,10 +8,12 @@
 //! tables ───────────┘
 //! ```
 
+mod caches;
 pub mod cells;
 pub mod events;
 mod families;
-pub mod forward;
+mod forward;
 pub mod metrics;
+mod served;
 pub mod source;
 pub mod tables;

@@ -97,6 +97,11 @@ impl<E: Events> Later<E> {
         Some(outcome.reply_octets)
     }
 
+    /// How many questions wait now, those of caches included.
+    pub fn waiting(&self) -> u32 {
+        WAITING_MAX - self.room.available_permits() as u32
+    }
+
     /// Waits until nobody waits any more, or this long.
     pub async fn drained(&self, patience: Duration) -> bool {
         timeout(patience, self.room.acquire_many(WAITING_MAX)).await.is_ok()
