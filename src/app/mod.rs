@@ -43,7 +43,10 @@ use crate::{
     explain::Explainer,
     forward,
     objects::{Service, ServiceSpec},
-    observe::metrics::Metrics,
+    observe::{
+        log::{Form, Logs},
+        metrics::Metrics,
+    },
     records::{name::Name, store::Store},
     respond::{
         Responder,
@@ -66,6 +69,7 @@ pub use signals::Signals;
 pub struct Server {
     responder: Arc<Responder>,
     metrics: Arc<Metrics>,
+    logs: Arc<Logs>,
     readiness: Arc<Readiness>,
     feed: Feed,
     runtime: Runtime,
@@ -125,7 +129,8 @@ impl Server {
         let metrics = Arc::new(Metrics::new(&Plan::default()));
         let stages = stages::build(config, &metrics.forward, runtime.handle(), &[])?;
         let (plan, store) = Self::compiled(config, stages);
-        metrics.use_plan(&plan);
+        let logs = Arc::new(Logs::new(&metrics.events, Box::new(io::stdout())));
+        events::use_plan(&metrics, &logs, config, &plan)?;
         let readiness = Readiness::new();
         let threads = config.udp.threads.unwrap_or(cores);
         let bound = plan.listeners.iter().map(|listener| bind::bind_both(listener.address, threads));
@@ -135,6 +140,7 @@ impl Server {
             feed: Feed::new(store, &plan, metrics.clone(), readiness.clone()),
             responder: Arc::new(Responder::new(plan)),
             metrics,
+            logs,
             readiness,
             runtime,
             sockets: config.udp.sockets,
@@ -171,7 +177,7 @@ impl Server {
     pub fn start(&mut self) -> Result<(), StartError> {
         let runtime = self.runtime.handle().clone();
         let _in_runtime = runtime.enter();
-        let counted = Counted::new(&self.metrics);
+        let counted = Counted::new(&self.metrics, &self.logs);
         let later = Later::new(runtime.clone(), counted.clone());
         events::watch(&self.metrics, &runtime, &later);
         let streams = Streams::new(self.tcp_limits, counted.clone());
@@ -222,7 +228,7 @@ impl Server {
                 socket: Arc::new(socket),
                 serving: serving.clone(),
                 later: later.clone(),
-                tally: Tallied::new(&self.metrics),
+                tally: Tallied::new(&self.metrics, &self.logs),
                 turn: index,
                 stop: self.stop.clone(),
             };
@@ -280,6 +286,11 @@ impl Server {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// How the lines of questions are written. Call it before the server starts.
+    pub fn set_log_form(&self, form: Form) {
+        self.logs.set_form(form);
     }
 
     /// Explains what this server answers.
@@ -353,6 +364,7 @@ impl Server {
                 tracing::warn!("questions that waited for upstreams were given up");
             }
         });
+        self.logs.finish(LOG_GRACE);
         self.close_admin.send_replace(true);
         self.runtime.shutdown_timeout(ADMIN_GRACE);
     }
@@ -360,6 +372,8 @@ impl Server {
 
 /// What upstreams may take for the last questions: no client waits longer.
 const WAITING_GRACE: Duration = Duration::from_secs(5);
+/// What the last lines of the log may take.
+const LOG_GRACE: Duration = Duration::from_secs(1);
 /// What the admin address may take to finish.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
 

@@ -13,6 +13,7 @@ pub mod cells;
 pub mod events;
 mod families;
 mod forward;
+pub mod log;
 pub mod metrics;
 mod served;
 pub mod source;

@@ -45,7 +45,7 @@ use crate::{
     search::finish::{Finished, SearchList},
 };
 pub use onward::Resumed;
-pub use outcome::{Asked, Begun, By, Looked, Outcome, Transport};
+pub use outcome::{Asked, Begun, By, Exchange, Looked, Outcome, Transport};
 pub(crate) use outcome::{Ending, Next, Written};
 use plan::{Listener, Plan, Server, ShortCut};
 

@@ -27,6 +27,19 @@ pub struct Asked {
     pub listener: usize,
 }
 
+/// A question and its reply, for those who look on.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'m> {
+    /// Where the question came from.
+    pub asked: &'m Asked,
+    /// Its message.
+    pub query: &'m [u8],
+    /// The reply, or the first of its messages.
+    pub reply: &'m [u8],
+    /// What became of it.
+    pub outcome: &'m Outcome,
+}
+
 /// What carries a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {

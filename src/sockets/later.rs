@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 use super::{events::Events, guard};
 use crate::{
     cache::Refresh,
-    respond::{Asked, Outcome, serving::Desk},
+    respond::{Asked, Exchange, Outcome, serving::Desk},
 };
 
 /// Waits for others on behalf of sockets. Cheap to clone.
@@ -70,7 +70,8 @@ impl<E: Events> Later<E> {
                     failure
                 }
             };
-            events.answered(&asked, packet.len(), &outcome, begun.elapsed());
+            let exchange = Exchange { asked: &asked, query: &packet, reply: &reply, outcome: &outcome };
+            events.answered(&exchange, begun.elapsed());
             send(&reply);
         });
         Some(())
@@ -93,7 +94,8 @@ impl<E: Events> Later<E> {
         let Waiting { packet, asked, begun } = *waiting;
         let outcome = guard::server_failure(packet, buffer)?;
         self.events.too_many_wait();
-        self.events.answered(&asked, packet.len(), &outcome, begun.elapsed());
+        let reply = &buffer[..outcome.reply_octets];
+        self.events.answered(&Exchange { asked: &asked, query: packet, reply, outcome: &outcome }, begun.elapsed());
         Some(outcome.reply_octets)
     }
 
