@@ -3,24 +3,21 @@
 use std::{
     error::Error,
     fs,
-    io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{self, ExitCode},
     time::{Duration, Instant},
 };
 
-use tracing_subscriber::EnvFilter;
-
 use super::{
     Failure, coredns, dig_server,
     inputs::{self, Inputs},
+    lines::{self, Form},
     options, origin, print, sources,
 };
 use crate::{
     app::{Server, Signals, live::Live, source::Snapshots},
     config::{Config, reading::Reading},
-    sockets::seldom::Seldom,
 };
 
 /// Answer DNS questions about a cluster.
@@ -28,7 +25,8 @@ use crate::{
 #[command(after_help = "\
 Snapshot files may change while they are served: they are read again. With --kubernetes the API is watched;
 where it goes away, what was known stays in service.
-Log lines go to standard error. CLUSTERDNS_LOG says which: error, warn, info (the default), debug.
+Log lines go to standard error, with a Corefile to standard output and in CoreDNS's form. CLUSTERDNS_LOG says
+which: error, warn, info (the default), debug; CLUSTERDNS_LOG_FORMAT how: text, coredns, json.
 SIGTERM and SIGINT end it, once what has arrived is answered.")]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -49,7 +47,9 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        log_to_stderr();
+        let is_corefile = self.inputs.corefile.is_some();
+        let form = Form::chosen(is_corefile)?;
+        lines::start(form, is_corefile);
         let serve = self.clone();
         let mut reading = Reading::new(self.inputs.origin()?).adjusted(move |config| serve.apply(config));
         let config = inputs::first(&mut reading)?;
@@ -57,6 +57,7 @@ impl Serve {
         let _pid = self.pidfile.as_deref().map(PidFile::write).transpose()?;
         let sources = if config.kubernetes.enabled { Vec::new() } else { sources(&config)? };
         let mut server = Server::bind(&config).map_err(failure)?;
+        server.set_log_form(form.of_questions());
         let followed = if config.kubernetes.enabled {
             Followed::Api(Live::start(&config, &server).map_err(failure)?)
         } else {
@@ -70,7 +71,7 @@ impl Serve {
         server.start().map_err(failure)?;
         if !self.quiet {
             announce(&config, &server, &followed);
-            if self.inputs.corefile.is_some() {
+            if is_corefile && form != Form::Json {
                 print(&coredns::banner(&config))?;
             }
         }
@@ -172,30 +173,4 @@ fn announce(config: &Config, server: &Server, followed: &Followed) {
     if let (Some(address), Some(question)) = (server.addresses().first(), server.example_question()) {
         tracing::info!("try: dig {} {question}", dig_server(*address));
     }
-}
-
-/// Lines on standard error; `CLUSTERDNS_LOG` chooses, for example `warn` or `clusterdns=debug`.
-fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_env_var("CLUSTERDNS_LOG");
-    // hickory logs every response, with its name; kube logs what we say too, with less advice.
-    let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let filter = ["hickory_server=warn", "hickory_proto=warn", "kube_client=off"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
-    let terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(terminal)
-        .with_writer(std::io::stderr);
-    // A program that embeds us may have set a logger of its own.
-    let _ = lines.try_init();
-    // Whoever found a packet that leads to a defect can send it again.
-    static LOGGED: Seldom = Seldom::new();
-    std::panic::set_hook(Box::new(|panic| {
-        if LOGGED.is_due(Instant::now()) {
-            tracing::error!("a defect was met, please report it: {panic}");
-        }
-    }));
 }
