@@ -81,6 +81,10 @@ fn server(server: &Server, interfaces: &[IpAddr], stages: Stages, views: &mut Ve
         view,
         transfer: (!server.transfer_to.is_empty()).then(|| Transfer { to: server.transfer_to.clone() }),
         rotate: server.rotate,
+        told_to: [("errors", server.errors.is_some()), ("log", !server.log.is_empty())]
+            .into_iter()
+            .filter_map(|(name, present)| present.then_some(name))
+            .collect(),
     }
 }
 

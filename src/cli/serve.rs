@@ -3,25 +3,22 @@
 use std::{
     error::Error,
     fs,
-    io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{self, ExitCode},
-    time::{Duration, Instant},
+    time::Duration,
 };
-
-use tracing_subscriber::EnvFilter;
 
 use super::{
     Failure, coredns, dig_server,
     inputs::{self, Inputs},
+    lines::{self, Form},
     origin, print,
 };
 use crate::{
     app::{Server, cluster::Cluster, run::Ended},
     config::{Config, reading::Reading},
     forward::IN_FLIGHT_MAX,
-    sockets::seldom::Seldom,
 };
 
 /// Answer DNS questions about a cluster.
@@ -29,7 +26,8 @@ use crate::{
 #[command(after_help = "\
 Snapshot files may change while they are served: they are read again. With --kubernetes the API is watched;
 where it goes away, what was known stays in service.
-Log lines go to standard error. CLUSTERDNS_LOG says which: error, warn, info (the default), debug.
+Log lines go to standard error, with a Corefile to standard output and in CoreDNS's form. CLUSTERDNS_LOG says
+which: error, warn, info (the default), debug; CLUSTERDNS_LOG_FORMAT how: text, coredns, json.
 SIGTERM and SIGINT end it, once what has arrived is answered.")]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -50,7 +48,9 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        log_to_stderr();
+        let is_corefile = self.inputs.corefile.is_some();
+        let form = Form::chosen(is_corefile)?;
+        lines::start(form, is_corefile);
         let serve = self.clone();
         let mut reading = Reading::new(self.inputs.origin()?).adjusted(move |config| serve.apply(config));
         let config = inputs::first(&mut reading)?;
@@ -58,6 +58,7 @@ impl Serve {
         let _pid = self.pidfile.as_deref().map(PidFile::write).transpose()?;
         raise_file_limit();
         let mut server = Server::bind(&config).map_err(failure)?;
+        server.set_log_form(form.of_questions());
         let cluster = Cluster::start(&config, server.feed()).map_err(failure)?;
         // The kernel keeps signals from the first process of a container that does not ask for them.
         let mut signals = server.signals().map_err(failure)?;
@@ -79,7 +80,7 @@ impl Serve {
         server.set_starting(false);
         if !self.quiet {
             announce(&config, &server, &cluster);
-            if self.inputs.corefile.is_some() {
+            if is_corefile && form != Form::Json {
                 print(&coredns::banner(&config))?;
             }
         }
@@ -163,30 +164,4 @@ fn summary(config: &Config, cluster: &Cluster) -> String {
         Cluster::Api(live) if live.is_stale() => format!("what was saved of {}: {}", live.server, live.summary()),
         Cluster::Api(live) => format!("{}: {}", live.server, live.summary()),
     }
-}
-
-/// Lines on standard error; `CLUSTERDNS_LOG` chooses, for example `warn` or `clusterdns=debug`.
-fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_env_var("CLUSTERDNS_LOG");
-    // hickory logs every response, with its name; kube logs what we say too, with less advice.
-    let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let filter = ["hickory_server=warn", "hickory_proto=warn", "kube_client=off"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
-    let terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(terminal)
-        .with_writer(std::io::stderr);
-    // A program that embeds us may have set a logger of its own.
-    let _ = lines.try_init();
-    // Whoever found a packet that leads to a defect can send it again.
-    static LOGGED: Seldom = Seldom::new();
-    std::panic::set_hook(Box::new(|panic| {
-        if LOGGED.is_due(Instant::now()) {
-            tracing::error!("a defect was met, please report it: {panic}");
-        }
-    }));
 }

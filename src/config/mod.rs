@@ -50,6 +50,8 @@ pub struct Config {
     pub admin_listen: Vec<SocketAddr>,
     /// Whether names are explained there.
     pub admin_explain: bool,
+    /// Where the server asks itself whether it is well; none: nowhere.
+    pub health: Option<SocketAddr>,
     /// Whether `/ready` is about now. Else what was ready once stays so.
     pub ready_continuously: bool,
     /// Whether it may listen beside a predecessor until that one ends, and lets a successor do so.

@@ -6,7 +6,7 @@ use hickory_proto::{
     serialize::binary::BinDecodable,
 };
 
-use super::{Asked, Finding, Looked, Memory, Next, REPLY_OCTETS_MAX, Responder, query::Query};
+use super::{Asked, By, Finding, Looked, Memory, Next, REPLY_OCTETS_MAX, Responder, query::Query};
 use crate::{
     answers::{
         foreign::{Foreign, Ttl},
@@ -36,6 +36,7 @@ pub(super) struct Books {
     pub(super) route: Option<usize>,
     pub(super) finished: Option<Finished>,
     pub(super) looked: Option<Looked>,
+    pub(super) by: By,
 }
 
 /// Asks the tables. None where what they say cannot stand in a message.
@@ -43,7 +44,7 @@ pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Optio
     let mut memory = Box::new(Memory::starting_at(fastrand::usize(..)));
     let question = query.read(&mut memory.finding.name);
     let ending = responder.settle(&question, asked, &mut memory.finding, &mut Nobody);
-    let books = Books { route: ending.route, finished: ending.finished, looked: None };
+    let books = Books { route: ending.route, finished: ending.finished, ..Books::default() };
     if let (Next::Ask, Some(route)) = (ending.next, ending.route) {
         return Some(Lead::Ask(route));
     }

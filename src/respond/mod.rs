@@ -47,7 +47,7 @@ use crate::{
     search::finish::{Finished, SearchList},
 };
 pub use onward::Resumed;
-pub use outcome::{Asked, Begun, Looked, Outcome, Transport};
+pub use outcome::{Asked, Begun, By, Exchange, Looked, Outcome, Transport};
 pub(crate) use outcome::{Ending, Next, Written};
 use plan::{Listener, Plan, Server, ShortCut};
 use starting::Starting;
@@ -170,7 +170,7 @@ impl Responder {
         let octets = hit.reply.write(question, &shown, written.limit_octets, buffer);
         let outcome = Outcome::of(question, &written.ending, octets);
         let looked = Some(Looked::of(&hit));
-        let outcome = Outcome { rcode: hit.reply.rcode(), looked, ..outcome };
+        let outcome = Outcome { rcode: hit.reply.rcode(), looked, by: By::Cache, ..outcome };
         match hit.refresh.take() {
             None => Begun::Answered(outcome),
             Some(refresh) => Begun::Aging(outcome, refresh),

@@ -18,7 +18,7 @@ use std::{
 use tokio::time::timeout;
 
 use super::{
-    Asked, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
+    Asked, By, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
     led::{self, Books, Lead},
     plan::Server,
     query::Query,
@@ -188,7 +188,9 @@ impl Onward {
                         cache.count_stale();
                         Ok(Said::kept(hit, route))
                     }
-                    None => Err(unsaid),
+                    None => {
+                        Err(Unsaid { books: Books { looked: Looked::missed(cache, &name), ..unsaid.books }, ..unsaid })
+                    }
                 },
                 said => said,
             },
@@ -244,7 +246,7 @@ impl Onward {
         let limit_octets = self.asked.limit_octets(&question);
         let reply = self.forward(server, &query, &question, &name, route, limit_octets).await?;
         let (shown, looked) = match &server.stages.cache {
-            Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Some(Looked::Missed)),
+            Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Looked::missed(cache, &name)),
             None => (reply.as_it_came(), None),
         };
         Ok(Said { reply, shown, books: Books { looked, ..Books::of(route) } })
@@ -271,8 +273,7 @@ impl Onward {
             if place + 1 < takers.len() && forwarder.hands_on(&answer) {
                 continue;
             }
-            let books = Books { route: Some(route), ..Books::default() };
-            return Foreign::read(&answer.message, question).map(Arc::new).map_err(|_| Unsaid::unfit(books));
+            return Foreign::read(&answer.message, question).map(Arc::new).map_err(|_| Unsaid::unfit(Books::of(route)));
         }
         Err(Unsaid::nobody(route, server.unanswered))
     }
@@ -308,6 +309,7 @@ impl Onward {
             dnssec_ok: question.edns.is_some_and(|edns| edns.dnssec_ok),
             finished: books.finished,
             looked: books.looked,
+            by: books.by,
             reply_octets: octets,
         };
         Resumed { reply, outcome, error }
@@ -317,7 +319,7 @@ impl Onward {
 impl Said {
     fn kept(hit: Hit, route: usize) -> Self {
         let looked = Some(Looked::of(&hit));
-        Self { reply: hit.reply, shown: hit.shown, books: Books { route: Some(route), finished: None, looked } }
+        Self { reply: hit.reply, shown: hit.shown, books: Books { looked, by: By::Cache, ..Books::of(route) } }
     }
 }
 
@@ -349,6 +351,6 @@ impl Unsaid {
 
 impl Books {
     fn of(route: usize) -> Self {
-        Self { route: Some(route), ..Self::default() }
+        Self { route: Some(route), by: By::Forward, ..Self::default() }
     }
 }

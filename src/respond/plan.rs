@@ -47,6 +47,8 @@ pub struct Server {
     pub unanswered: u16,
     /// What it has beside the tables.
     pub stages: Stages,
+    /// Who is told of questions, by CoreDNS's names: `errors`, `log`.
+    pub told_to: Vec<&'static str>,
 }
 
 /// Peers that may transfer zones.
@@ -138,8 +140,8 @@ impl Listener {
 impl Default for Server {
     /// One that has nothing.
     fn default() -> Self {
-        let stages = Stages::default();
-        Self { view: None, transfer: None, rotate: false, unanswered: code::REFUSED, stages }
+        let (stages, told_to) = (Stages::default(), Vec::new());
+        Self { view: None, transfer: None, rotate: false, unanswered: code::REFUSED, stages, told_to }
     }
 }
 

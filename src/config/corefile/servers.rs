@@ -232,6 +232,7 @@ fn process(config: &mut Config, drafts: &[Draft]) {
         let health_listen = health.as_ref().map(|health| health.listen);
         let ready_listen = ready.as_ref().map(|ready| ready.listen);
         config.admin_listen.extend([health_listen, ready_listen, *prometheus].into_iter().flatten());
+        config.health = health_listen.or(config.health);
         config.lameduck = config.lameduck.max(health.as_ref().map_or(Duration::ZERO, |health| health.lameduck));
         config.ready_continuously |= ready.as_ref().is_some_and(|ready| ready.continuously);
         config.reload = reload.or(config.reload);
