@@ -27,6 +27,7 @@ use crate::{
         api::{Access, Asks},
     },
     records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone},
+    stages::hosts,
 };
 use error::ConfigError;
 use logging::{Errors, Log};
@@ -177,6 +178,8 @@ pub struct Server {
     pub errors: Option<Errors>,
     /// Which questions are logged: the first that has the name says how.
     pub log: Vec<Log>,
+    /// Names and addresses of a file, in front of all else.
+    pub hosts: Option<hosts::Options>,
 }
 
 /// `reload`

@@ -29,6 +29,7 @@ use crate::{
     },
     forward,
     records::{name::Name, zone::Zone},
+    stages::hosts,
 };
 
 /// Ports of one block; each may need tables of its own.
@@ -51,6 +52,7 @@ struct Draft {
     loop_check: Option<LoopCheck>,
     errors: Option<Errors>,
     log: Vec<Log>,
+    hosts_file: Option<hosts::Options>,
     reload: Option<Reload>,
     health: Option<Health>,
     ready: Option<Ready>,
@@ -97,9 +99,10 @@ fn draft(block: &Block, checked: &mut Checked<'_>) -> Draft {
 }
 
 /// Of the others CoreDNS takes the last, or all; of several `transfer` the one with the longest zone.
-const ONCE: [Plugin; 7] = [
+const ONCE: [Plugin; 8] = [
     Plugin::Cache,
     Plugin::Errors,
+    Plugin::Hosts,
     Plugin::Kubernetes,
     Plugin::Loop,
     Plugin::Prometheus,
@@ -127,6 +130,7 @@ impl Draft {
             Plugin::Errors => self.errors = logs::errors(directive, checked),
             Plugin::Forward => self.forward.extend(super::forward::read(directive, checked)),
             Plugin::Health => self.health = life::health(directive, checked),
+            Plugin::Hosts => self.hosts_file = super::hosts::read(directive, zones, checked),
             Plugin::Kubernetes => self.kubernetes = Some(Cluster::read(directive, zones, checked)),
             Plugin::Loadbalance => self.rotate = directives::loadbalance(directive, checked).is_some(),
             Plugin::Log => self.log.extend(logs::log(directive, checked)),
@@ -310,6 +314,7 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         loop_check: draft.loop_check,
         errors: draft.errors.clone(),
         log: draft.log.clone(),
+        hosts: draft.hosts_file.clone(),
     };
     servers.into_iter().map(server).collect()
 }

@@ -4,6 +4,7 @@ mod cache;
 mod directives;
 mod drawn;
 mod forward;
+mod hosts;
 mod kubernetes;
 mod language;
 mod life;
