@@ -11,7 +11,7 @@ use crate::{
     forward::{Counters, Forwarder, LoopWatch, StartError},
     records::name::Name,
     respond::plan::Stages,
-    stages::{Early, hosts::Hosts},
+    stages::{Early, hosts::Hosts, rewrite::Rewriter},
 };
 
 /// The stages of each server of a configuration.
@@ -54,7 +54,8 @@ fn early(server: &Server, runtime: &Handle, before: &[&Stages]) -> Early {
             hosts
         })
     });
-    Early { hosts }
+    let rewriter = (!server.rewrite.is_empty()).then(|| Arc::new(Rewriter::new(server.rewrite.clone())));
+    Early { rewriter, hosts }
 }
 
 /// A watch that has found something goes on where its upstreams do.

@@ -165,6 +165,7 @@ impl Checked {
             loop_check: None,
             errors: None,
             log: Vec::new(),
+            rewrite: Vec::new(),
             hosts: None,
             zones,
             listen,

@@ -6,9 +6,16 @@
 
 pub mod draft;
 pub mod hosts;
+pub mod kinds;
+pub mod pattern;
+pub mod rewrite;
+pub mod text;
 pub mod zones;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use crate::answers::{
     code,
@@ -16,12 +23,31 @@ use crate::answers::{
     question::{QueryName, Question},
 };
 use hosts::Hosts;
+use rewrite::Rewriter;
+use text::Text;
 
 /// The stages of a server in front of its tables, in CoreDNS's order.
 #[derive(Default)]
 pub struct Early {
+    /// Questions that become others.
+    pub rewriter: Option<Arc<Rewriter>>,
     /// Names and addresses of files.
     pub hosts: Option<Arc<Hosts>>,
+}
+
+/// A question, and what stages may want to know of who asks.
+#[derive(Clone, Copy)]
+pub struct Inquiry<'q> {
+    /// The question.
+    pub question: &'q Question<'q>,
+    /// Its name.
+    pub name: &'q QueryName,
+    /// Who asks.
+    pub client: SocketAddr,
+    /// Whether over TCP.
+    pub over_tcp: bool,
+    /// At which port.
+    pub port: u16,
 }
 
 /// What a stage makes of a question.
@@ -57,19 +83,26 @@ impl Early {
 
     /// Which questions for addresses of `tree` (wire form, lower case) and below may be touched.
     pub fn reach(&self, tree: &[u8]) -> Reach {
+        if self.rewriter.as_ref().is_some_and(|rewriter| rewriter.reaches(tree)) {
+            return Reach::Anything;
+        }
         self.hosts.as_ref().map_or(Reach::Nothing, |hosts| hosts.reach(tree))
     }
 
     /// The names under which metrics know them.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        [("hosts", self.hosts.is_some())].into_iter().filter_map(|(name, present)| present.then_some(name))
+        let present = [("rewrite", self.rewriter.is_some()), ("hosts", self.hosts.is_some())];
+        present.into_iter().filter_map(|(name, present)| present.then_some(name))
     }
 
     fn is_there(&self) -> bool {
-        self.hosts.is_some()
+        self.rewriter.is_some() || self.hosts.is_some()
     }
 
     fn looks_at(&self, name: &QueryName, question: &Question<'_>) -> bool {
-        self.hosts.as_ref().is_some_and(|hosts| hosts.touches(name, question.qtype))
+        if self.hosts.as_ref().is_some_and(|hosts| hosts.touches(name, question.qtype)) {
+            return true;
+        }
+        self.rewriter.as_ref().is_some_and(|rewriter| rewriter.touches(Text::of(name).as_str(), question))
     }
 }

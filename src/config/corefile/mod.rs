@@ -23,6 +23,7 @@ mod life;
 mod logs;
 mod plugins;
 mod report;
+mod rewrite;
 mod servers;
 mod stream;
 mod surroundings;

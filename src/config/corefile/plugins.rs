@@ -19,6 +19,7 @@ pub(super) enum Plugin {
     Prometheus,
     Ready,
     Reload,
+    Rewrite,
     Transfer,
     /// It is accepted and does nothing.
     WithoutEffect,
@@ -85,7 +86,7 @@ const PLUGINS: [(&str, Standing); 60] = [
     ("quic", Elsewhere),
     ("ready", Read(Plugin::Ready)),
     ("reload", Read(Plugin::Reload)),
-    ("rewrite", NotYet),
+    ("rewrite", Read(Plugin::Rewrite)),
     ("root", Elsewhere),
     ("route53", Elsewhere),
     ("secondary", Elsewhere),

@@ -29,7 +29,7 @@ use crate::{
     },
     forward,
     records::{name::Name, zone::Zone},
-    stages::hosts,
+    stages::{hosts, rewrite},
 };
 
 /// Ports of one block; each may need tables of its own.
@@ -52,6 +52,7 @@ struct Draft {
     loop_check: Option<LoopCheck>,
     errors: Option<Errors>,
     log: Vec<Log>,
+    rewrite: Vec<rewrite::Rule>,
     hosts_file: Option<hosts::Options>,
     reload: Option<Reload>,
     health: Option<Health>,
@@ -138,6 +139,7 @@ impl Draft {
             Plugin::Prometheus => self.prometheus = directives::prometheus(directive, checked),
             Plugin::Ready => self.ready = life::ready(directive, checked),
             Plugin::Reload => self.reload = life::reload(directive, checked),
+            Plugin::Rewrite => self.rewrite.extend(super::rewrite::read(directive, checked)),
             Plugin::Transfer => self.transfer = directives::transfer(directive, checked),
             Plugin::WithoutEffect => drop(life::without_effect(directive, checked)),
         }
@@ -314,6 +316,7 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         loop_check: draft.loop_check,
         errors: draft.errors.clone(),
         log: draft.log.clone(),
+        rewrite: draft.rewrite.clone(),
         hosts: draft.hosts_file.clone(),
     };
     servers.into_iter().map(server).collect()

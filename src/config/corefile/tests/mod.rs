@@ -9,6 +9,7 @@ mod kubernetes;
 mod language;
 mod life;
 mod logs;
+mod rewrite;
 mod samples;
 mod servers;
 
