@@ -187,6 +187,8 @@ impl Checked {
             loop_check: self.loop_check(server.loop_check),
             errors: self.errors(server.errors),
             log: server.log.into_iter().filter_map(|log| self.log(log)).collect(),
+            rewrite: Vec::new(),
+            hosts: None,
             zones,
             listen,
         }

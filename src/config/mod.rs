@@ -28,6 +28,7 @@ use crate::{
         api::{Access, Asks},
     },
     records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone},
+    stages::{hosts, rewrite},
 };
 use error::ConfigError;
 use logging::{Errors, Log};
@@ -182,6 +183,10 @@ pub struct Server {
     pub errors: Option<Errors>,
     /// Which questions are logged: the first that has the name says how.
     pub log: Vec<Log>,
+    /// Questions that become others, before anything else.
+    pub rewrite: Vec<rewrite::Rule>,
+    /// Names and addresses of a file, in front of the cluster's.
+    pub hosts: Option<hosts::Options>,
 }
 
 /// `reload`

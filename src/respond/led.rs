@@ -20,6 +20,8 @@ use crate::{
 pub(super) enum Lead {
     /// Nothing: the tables have this.
     Said(Foreign, Books),
+    /// The stages in front of the tables of this route's server are to be asked.
+    Early(usize),
     /// The stages of this route's server are to be asked.
     Ask(usize),
     /// The tables may know more in a moment.
@@ -39,14 +41,17 @@ pub(super) struct Books {
     pub(super) by: By,
 }
 
-/// Asks the tables. None where what they say cannot stand in a message.
-pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Option<Lead> {
+/// Asks the tables; those of the route that it is `behind`, if it is. None where what they say cannot stand in a message.
+pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked, behind: Option<usize>) -> Option<Lead> {
     let mut memory = Box::new(Memory::starting_at(fastrand::usize(..)));
+    memory.finding.behind = behind;
     let question = query.read(&mut memory.finding.name);
     let ending = responder.settle(&question, asked, &mut memory.finding, &mut Nobody);
     let books = Books { route: ending.route, finished: ending.finished, ..Books::default() };
-    if let (Next::Ask, Some(route)) = (ending.next, ending.route) {
-        return Some(Lead::Ask(route));
+    match (ending.next, ending.route) {
+        (Next::Early, Some(route)) => return Some(Lead::Early(route)),
+        (Next::Ask, Some(route)) => return Some(Lead::Ask(route)),
+        _ => {}
     }
     if ending.next == Next::Wait {
         return Some(Lead::Wait);
@@ -61,7 +66,7 @@ pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Optio
             Lead::Complete { candidates, miss: said, books }
         }
         // Between the two looks the cluster may have become known, or the wait for it over.
-        Next::Ask | Next::Wait | Next::Transfer | Next::Nothing => Lead::Said(said, books),
+        Next::Early | Next::Ask | Next::Wait | Next::Transfer | Next::Nothing => Lead::Said(said, books),
     })
 }
 

@@ -126,6 +126,8 @@ pub(crate) enum Next {
     Nothing,
     /// The whole zone is to be sent. Only a stream comes to this.
     Transfer,
+    /// The stages in front of the tables may touch it.
+    Early,
     /// The stages of the route's server are to be asked.
     Ask,
     /// They have what the last CNAME points at.
@@ -146,7 +148,7 @@ pub(crate) struct Written {
 impl Next {
     /// Whether others have to be asked.
     pub(crate) fn waits(self) -> bool {
-        matches!(self, Self::Ask | Self::Chase | Self::Complete | Self::Wait)
+        matches!(self, Self::Early | Self::Ask | Self::Chase | Self::Complete | Self::Wait)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use ipnet::IpNet;
@@ -16,6 +16,7 @@ use crate::{
     },
     records::{view::View, zone::Zone},
     search::finish::{Completion, SearchList},
+    stages::Reach,
 };
 
 /// Listeners, and the servers behind them.
@@ -86,6 +87,8 @@ pub struct ShortCut {
     pub view: Arc<View>,
     /// What they are counted by.
     pub route: usize,
+    /// While this is set, some name there is another stage's.
+    pub shade: Option<Arc<AtomicBool>>,
 }
 
 impl Plan {
@@ -106,7 +109,12 @@ impl Plan {
             name.read(tree.wire())?;
             let leads_here = self.listeners[listener].route(&name, code::A) == Some(route);
             let divided = zones.iter().map(|(zone, _)| zone).chain(&view.options.zones).any(|zone| tree.has(zone));
-            (leads_here && !divided).then_some(ShortCut { tree, view, route })
+            let shade = match server.stages.early.reach(tree.wire()) {
+                Reach::Nothing => None,
+                Reach::While(shade) => Some(shade),
+                Reach::Anything => return None,
+            };
+            (leads_here && !divided).then_some(ShortCut { tree, view, route, shade })
         })
     }
 }
@@ -115,7 +123,10 @@ impl Plan {
     /// Whether others are asked for this name on a listener.
     pub(crate) fn others_take(&self, listener: &Listener, name: &QueryName, question: &Question<'_>) -> bool {
         let route = listener.route(name, question.qtype);
-        route.is_some_and(|route| self.servers[self.routes[route].server].stages.take(name, question))
+        route.is_some_and(|route| {
+            let stages = &self.servers[self.routes[route].server].stages;
+            stages.take(name, question) || stages.early.touches(name, question)
+        })
     }
 
     /// Whether others are asked for any name on a listener.
