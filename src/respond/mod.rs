@@ -28,6 +28,7 @@ pub mod zone_file;
 
 use std::time::Instant;
 
+pub use crate::cache::Refresh;
 use crate::{
     answers::{
         chain::Chain,

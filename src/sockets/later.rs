@@ -9,10 +9,7 @@ use std::{
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 use super::{events::Events, guard};
-use crate::{
-    cache::Refresh,
-    respond::{Asked, Exchange, Outcome, serving::Desk},
-};
+use crate::respond::{Asked, Exchange, Outcome, Refresh, serving::Desk};
 
 /// Waits for others on behalf of sockets. Cheap to clone.
 #[derive(Clone)]
