@@ -132,6 +132,7 @@ impl Server {
         let logs = Arc::new(Logs::new(&metrics.events, Box::new(io::stdout())));
         events::use_plan(&metrics, &logs, config, &plan)?;
         let readiness = Readiness::new();
+        readiness.monitor_continuously(config.ready_continuously);
         let threads = config.udp.threads.unwrap_or(cores);
         let bound = plan.listeners.iter().map(|listener| bind::bind_both(listener.address, threads));
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
