@@ -11,7 +11,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use clusterdns::{
@@ -20,8 +20,13 @@ use clusterdns::{
         question::{self, Packet, QueryName},
     },
     cache::{self, Cache, Look},
+    config::{Config, corefile},
+    observe::{
+        log::{Logs, Rules},
+        metrics::Metrics,
+    },
     records::{view::Pods, zone::reverse_name},
-    respond::{Memory, REPLY_OCTETS_MAX},
+    respond::{Exchange, Memory, Outcome, REPLY_OCTETS_MAX, plan::Plan},
     search::finish::Completion,
 };
 use support::{ASKED, Query, Server, cluster, query::Opt};
@@ -108,6 +113,26 @@ fn no_reply_out_of_the_cache_allocates() {
         }
         assert_eq!(allocations() - before, 0, "{query:?}");
     }
+}
+
+/// A question that is logged is copied into a ring that is there, and nobody is woken for it.
+#[test]
+fn no_question_that_is_written_down_allocates() {
+    const NAME: &str = "web.shop.svc.cluster.local";
+    let block = ".:1053 {\n    log {\n        class success\n    }\n}\n";
+    let config = Config::parse_corefile(block, "Corefile", &corefile::System { port: 53 }).expect("a configuration");
+    let dropped = Metrics::new(&Plan::default()).events;
+    let logs = Logs::new(&dropped, Box::new(std::io::sink()));
+    logs.use_rules(Rules::new(&config, &clusterdns::app::Server::tables(&config).0)).expect("a thread");
+    let pen = logs.pen().expect("questions are logged");
+    let packet = Query::new(NAME, "A").encode();
+    let mut reply = vec![0; REPLY_OCTETS_MAX];
+    let outcome = server().responder.answer(&packet, &ASKED, &mut Memory::default(), &mut reply).expect("an answer");
+    let outcome = Outcome { route: Some(0), ..outcome };
+    let exchange = Exchange { asked: &ASKED, query: &packet, reply: &reply[..outcome.reply_octets], outcome: &outcome };
+    let before = allocations();
+    (0..100).for_each(|_| pen.answered(&exchange, || Duration::from_micros(1)));
+    assert_eq!((allocations() - before, dropped.log_dropped_queries.get()), (0, 0));
 }
 
 /// An allocator that counts nothing would prove nothing.
