@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clusterdns::{
@@ -190,9 +190,22 @@ fn an_alias_exists_whatever_becomes_of_its_target() {
         running.is_alias_alone(name, false);
     }
     running.is_alias_alone("cut", true);
+    Running::start(|config| config.servers[0].forward = vec![dead()]).is_alias_alone("www", false);
+}
+
+#[test]
+fn a_closed_port_is_not_waited_for() {
+    let running = Running::start(|config| config.servers[0].forward = vec![dead()]);
+    let begun = Instant::now();
+    let failed = running.ask("www.example.com.", RecordType::A);
+    assert_eq!(failed.metadata.response_code, ResponseCode::ServFail);
+    assert!(begun.elapsed() < dead().read_timeout);
+}
+
+/// Where nobody listens.
+fn dead() -> forward::Options {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let dead = vec![forward::Options::new(OurName::root(), vec![To::Plain(nobody)])];
-    Running::start(|config| config.servers[0].forward = dead).is_alias_alone("www", false);
+    forward::Options::new(OurName::root(), vec![To::Plain(nobody)])
 }
 
 #[test]

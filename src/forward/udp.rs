@@ -7,14 +7,15 @@
 
 use std::{
     cell::RefCell,
-    io,
+    io::{self, Read},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
+    io::Interest,
     net::UdpSocket,
     time::{Instant, timeout_at},
 };
@@ -90,17 +91,15 @@ fn open(to: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
 }
 
 async fn receive(socket: &UdpSocket) -> io::Result<Bytes> {
-    loop {
-        socket.readable().await?;
-        let received: io::Result<Bytes> = DATAGRAM.with_borrow_mut(|datagram| {
-            let length = socket.try_recv(datagram)?;
+    // Who is not interested in errors is not told that the port is closed.
+    let interest = Interest::READABLE | Interest::ERROR;
+    let received = || {
+        DATAGRAM.with_borrow_mut(|datagram| {
+            let length = (&*SockRef::from(socket)).read(datagram)?;
             Ok(Bytes::copy_from_slice(&datagram[..length]))
-        });
-        match received {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            received => return received,
-        }
-    }
+        })
+    };
+    socket.async_io(interest, received).await
 }
 
 /// Whose fault an error is.
