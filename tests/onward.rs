@@ -19,7 +19,7 @@ use clusterdns::{
         Change, Known, Picture,
         decode::{self, Decoded},
     },
-    records::name::Name as OurName,
+    records::{name::Name as OurName, zone::Zone},
 };
 use common::service;
 use hickory_proto::{
@@ -100,14 +100,16 @@ impl Running {
         change(&mut config);
         let mut server = Server::bind(&config).unwrap();
         let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}"#.to_owned();
-        let far = |name: &str| {
+        let far = |name: &str, target: &str| {
             format!(
                 r#"{{"apiVersion":"v1","kind":"Service","metadata":{{"name":"{name}","namespace":"shop"}},
-                     "spec":{{"type":"ExternalName","externalName":"{name}.example.com"}}}}"#
+                     "spec":{{"type":"ExternalName","externalName":"{target}"}}}}"#
             )
         };
-        let aliases = ["www", "fails", "refuses", "cut", "nowhere"].map(far);
-        let objects = aliases.into_iter().chain([namespace, service("web", "10.96.0.10")]);
+        let aliases =
+            ["www", "fails", "refuses", "cut", "nowhere"].map(|name| far(name, &format!("{name}.example.com")));
+        let near = [far("near", "web.shop.svc.example.com"), far("twice", "www.shop.svc.cluster.local")];
+        let objects = aliases.into_iter().chain(near).chain([namespace, service("web", "10.96.0.10")]);
         let objects = objects.filter_map(|json| match decode::object(&json, Default::default()).unwrap() {
             Decoded::Object(object) => Some(object),
             _ => None,
@@ -181,6 +183,29 @@ fn an_external_name_is_followed_out_of_the_cluster() {
         running.answers("www.shop.svc.cluster.local."),
         ["www.shop.svc.cluster.local. www.example.com.", "www.example.com. 192.0.2.1"]
     );
+    assert_eq!(
+        running.answers("twice.shop.svc.cluster.local."),
+        [
+            "twice.shop.svc.cluster.local. www.shop.svc.cluster.local.",
+            "www.shop.svc.cluster.local. www.example.com.",
+            "www.example.com. 192.0.2.1"
+        ]
+    );
+}
+
+#[test]
+fn an_external_name_is_followed_into_another_zone_of_the_cluster() {
+    let running = Running::start(|config| {
+        config.servers[0].forward.clear();
+        let view = config.servers[0].kubernetes.as_mut().unwrap();
+        view.zones.extend(Zone::parse("example.com").unwrap());
+    });
+    assert_eq!(
+        running.answers("near.shop.svc.cluster.local."),
+        ["near.shop.svc.cluster.local. web.shop.svc.example.com.", "web.shop.svc.example.com. 10.96.0.10"]
+    );
+    assert_eq!(running.answers("www.shop.svc.cluster.local."), ["www.shop.svc.cluster.local. www.example.com."]);
+    assert_eq!(running.upstream.asked(), 0);
 }
 
 #[test]
