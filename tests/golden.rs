@@ -35,9 +35,7 @@ fn answers_are_those_of_coredns() {
     let (objects, upstream) = (text::objects(), upstream::start());
     let mut tally = Tally::default();
     for run in played() {
-        let server = Server::start(&run, &objects, upstream);
-        play::play(&run, &server, &mut tally);
-        server.stop();
+        play::play(&run, &Server::start(&run, &objects, upstream), &mut tally);
     }
     println!("{tally}");
     assert!(tally.failures.is_empty(), "{tally}");

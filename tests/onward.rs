@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clusterdns::{
@@ -17,7 +17,7 @@ use clusterdns::{
         Change, Known, Picture,
         decode::{self, Decoded},
     },
-    records::name::Name as OurName,
+    records::{name::Name as OurName, zone::Zone},
 };
 use hickory_proto::{
     op::{Message, MessageType, Query, ResponseCode},
@@ -97,17 +97,19 @@ impl Running {
         change(&mut config);
         let mut server = Server::bind(&config).unwrap();
         let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}"#.to_owned();
-        let far = |name: &str| {
+        let far = |name: &str, target: &str| {
             format!(
                 r#"{{"apiVersion":"v1","kind":"Service","metadata":{{"name":"{name}","namespace":"shop"}},
-                     "spec":{{"type":"ExternalName","externalName":"{name}.example.com"}}}}"#
+                     "spec":{{"type":"ExternalName","externalName":"{target}"}}}}"#
             )
         };
         let web = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"shop"},
                       "spec":{"clusterIP":"10.96.0.10"}}"#
             .to_owned();
-        let aliases = ["www", "fails", "refuses", "cut", "nowhere"].map(far);
-        let objects = aliases.into_iter().chain([namespace, web]);
+        let aliases =
+            ["www", "fails", "refuses", "cut", "nowhere"].map(|name| far(name, &format!("{name}.example.com")));
+        let near = [far("near", "web.shop.svc.example.com"), far("twice", "www.shop.svc.cluster.local")];
+        let objects = aliases.into_iter().chain(near).chain([namespace, web]);
         let objects = objects.filter_map(|json| match decode::object(&json, Default::default()).unwrap() {
             Decoded::Object(object) => Some(object),
             _ => None,
@@ -181,6 +183,29 @@ fn an_external_name_is_followed_out_of_the_cluster() {
         running.answers("www.shop.svc.cluster.local."),
         ["www.shop.svc.cluster.local. www.example.com.", "www.example.com. 192.0.2.1"]
     );
+    assert_eq!(
+        running.answers("twice.shop.svc.cluster.local."),
+        [
+            "twice.shop.svc.cluster.local. www.shop.svc.cluster.local.",
+            "www.shop.svc.cluster.local. www.example.com.",
+            "www.example.com. 192.0.2.1"
+        ]
+    );
+}
+
+#[test]
+fn an_external_name_is_followed_into_another_zone_of_the_cluster() {
+    let running = Running::start(|config| {
+        config.servers[0].forward.clear();
+        let view = config.servers[0].kubernetes.as_mut().unwrap();
+        view.zones.extend(Zone::parse("example.com").unwrap());
+    });
+    assert_eq!(
+        running.answers("near.shop.svc.cluster.local."),
+        ["near.shop.svc.cluster.local. web.shop.svc.example.com.", "web.shop.svc.example.com. 10.96.0.10"]
+    );
+    assert_eq!(running.answers("www.shop.svc.cluster.local."), ["www.shop.svc.cluster.local. www.example.com."]);
+    assert_eq!(running.upstream.asked(), 0);
 }
 
 #[test]
@@ -190,9 +215,22 @@ fn an_alias_exists_whatever_becomes_of_its_target() {
         running.is_alias_alone(name, false);
     }
     running.is_alias_alone("cut", true);
+    Running::start(|config| config.servers[0].forward = vec![dead()]).is_alias_alone("www", false);
+}
+
+#[test]
+fn a_closed_port_is_not_waited_for() {
+    let running = Running::start(|config| config.servers[0].forward = vec![dead()]);
+    let begun = Instant::now();
+    let failed = running.ask("www.example.com.", RecordType::A);
+    assert_eq!(failed.metadata.response_code, ResponseCode::ServFail);
+    assert!(begun.elapsed() < dead().read_timeout);
+}
+
+/// Where nobody listens.
+fn dead() -> forward::Options {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let dead = vec![forward::Options::new(OurName::root(), vec![To::Plain(nobody)])];
-    Running::start(|config| config.servers[0].forward = dead).is_alias_alone("www", false);
+    forward::Options::new(OurName::root(), vec![To::Plain(nobody)])
 }
 
 #[test]

@@ -120,13 +120,12 @@ impl Plan {
 }
 
 impl Plan {
-    /// Whether others are asked for this name on a listener.
+    /// Whether somebody else on a listener may know this name: another zone of the cluster, or upstreams.
     pub(crate) fn others_take(&self, listener: &Listener, name: &QueryName, question: &Question<'_>) -> bool {
-        let route = listener.route(name, question.qtype);
-        route.is_some_and(|route| {
-            let stages = &self.servers[self.routes[route].server].stages;
-            stages.take(name, question) || stages.early.touches(name, question)
-        })
+        let Some(route) = listener.route(name, question.qtype) else { return false };
+        let server = &self.servers[self.routes[route].server];
+        let Stages { early, .. } = &server.stages;
+        server.zone_of(name).is_some() || server.stages.take(name, question) || early.touches(name, question)
     }
 
     /// Whether others are asked for any name on a listener.

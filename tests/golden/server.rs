@@ -75,11 +75,6 @@ impl Server {
         }
     }
 
-    /// Ends it, with its threads.
-    pub(crate) fn stop(self) {
-        self.running.shutdown();
-    }
-
     fn ask_datagram(&self, query: &[u8]) -> Option<Vec<u8>> {
         self.client.send(query).expect("loopback");
         let mut reply = vec![0; 65_535];
