@@ -166,6 +166,7 @@ impl Checked {
             errors: None,
             log: Vec::new(),
             rewrite: Vec::new(),
+            template: Vec::new(),
             hosts: None,
             zones,
             listen,
