@@ -120,7 +120,7 @@ fn places_are_filled() {
         ("a  {{- /* nothing */ -}}  b {{- .Group.a -}} c", "ab1c"),
         ("{{ \"}}\" }}{{ .Group.a | printf \"%s\" }}", "}}1"),
     ] {
-        assert_eq!(shown(&place.replace('"', "\"")), expected, "{place}");
+        assert_eq!(shown(place), expected, "{place}");
     }
 }
 
