@@ -1,5 +1,6 @@
 //! Stages in front of the tables, through a Corefile and over sockets.
 
+#[allow(dead_code, reason = "every test binary uses a part of it")]
 mod common;
 
 #[path = "stages/fast.rs"]
@@ -10,3 +11,5 @@ mod hosts;
 mod rewrite;
 #[path = "stages/running.rs"]
 mod running;
+#[path = "stages/template.rs"]
+mod template;

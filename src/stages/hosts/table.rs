@@ -106,8 +106,8 @@ impl Table {
 
     /// Whether some name below `tree` has addresses.
     pub(super) fn meets(&self, tree: &[u8]) -> bool {
-        let is_in = |name: &Box<[u8]>| in_front_of(name, tree).is_some();
-        self.names.keys().chain(self.wildcards.keys()).any(is_in)
+        let mut names = self.names.keys().chain(self.wildcards.keys());
+        names.any(|name| in_front_of(name, tree).is_some())
     }
 }
 
