@@ -5,9 +5,9 @@ use super::{
     checked::Checked,
     plugins,
     report::{Word, quoted},
-    values,
 };
 use crate::{
+    config::upstream,
     records::zone::Zone,
     stages::{
         kinds,
@@ -85,7 +85,7 @@ fn option(template: &mut Template, line: &Line, checked: &mut Checked<'_>) -> Op
         }
         "rcode" => {
             let word = checked.first(line, usage)?;
-            template.rcode = checked.report.checked(word.place, values::rcode(&word.text))?;
+            template.rcode = checked.report.checked(word.place, upstream::rcode(&word.text))?;
         }
         "ederror" => {
             let [code, text @ ..] = checked.at_most(line, 2, usage)? else {
