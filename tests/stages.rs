@@ -1,6 +1,5 @@
 //! Stages in front of the tables, through a Corefile and over sockets.
 
-#[allow(dead_code, reason = "every test binary uses a part of it")]
 mod common;
 
 #[path = "stages/fast.rs"]
