@@ -28,6 +28,14 @@ use clusterdns::{
     records::{view::Pods, zone::reverse_name},
     respond::{Exchange, Memory, Outcome, REPLY_OCTETS_MAX, plan::Plan},
     search::finish::Completion,
+    stages::{
+        Early,
+        hosts::{self, Hosts},
+        pattern::{Pattern, Replacement},
+        rewrite::{Change, Match, Rename, Rewriter, Rule},
+        template::{Template, Templates},
+        zones::Zones,
+    },
 };
 use support::{ASKED, Query, Server, cluster, query::Opt};
 
@@ -135,6 +143,23 @@ fn no_question_that_is_written_down_allocates() {
     assert_eq!((allocations() - before, dropped.log_dropped_queries.get()), (0, 0));
 }
 
+#[test]
+fn no_stage_allocates_for_a_question_that_it_leaves_alone() {
+    let early = early();
+    for (text, expected) in [("web.shop.svc.cluster.local", false), ("a.old.test", true), ("node", true)] {
+        let packet = Query::new(text, "A").encode();
+        let mut name = QueryName::new();
+        let Packet::Question(question) = question::read(&packet, &mut name) else { panic!("{text}") };
+        // What a regular expression needs, each thread makes once.
+        assert_eq!(early.touches(&name, &question), expected, "{text}");
+        let before = allocations();
+        for _ in 0..3 {
+            early.touches(&name, &question);
+        }
+        assert_eq!(allocations() - before, 0, "{text}");
+    }
+}
+
 /// An allocator that counts nothing would prove nothing.
 #[test]
 fn the_allocator_counts() {
@@ -188,6 +213,29 @@ fn questions() -> Vec<(String, &'static str, &'static str)> {
         ("web.shop".into(), "AAAA", FOUND),
         ("none".into(), "A", MISSED),
     ]
+}
+
+/// Every stage in front of the tables.
+fn early() -> Early {
+    let pattern = |text: &str| Pattern::parse(text).expect("a pattern");
+    let rename = Rename { of: Match::Regex(pattern(r"^(.*)\.old\.test\.$")), to: Replacement::plain("new.") };
+    let change = Change::Name { rename, auto: true, answers: Vec::new() };
+    let template = Template {
+        patterns: vec![pattern("^ip-[0-9]+")],
+        fallthrough: Zones::all(),
+        ..Template::new(1, 255, Zones::all())
+    };
+    let hosts = hosts::Options {
+        path: "/nonexistent/hosts".into(),
+        inline: "192.0.2.1 node *.wild.test\n".into(),
+        fallthrough: Zones::all(),
+        ..hosts::Options::new(Zones::all())
+    };
+    Early {
+        rewriter: Some(Arc::new(Rewriter::new(vec![Rule { change, goes_on: false }]))),
+        templates: Some(Arc::new(Templates::new(vec![template]))),
+        hosts: Some(Arc::new(Hosts::new(hosts))),
+    }
 }
 
 /// Without EDNS where the answer fits, and with EDNS and a cookie.

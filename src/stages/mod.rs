@@ -11,6 +11,8 @@ pub mod pattern;
 mod record;
 pub mod rewrite;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod zones;
 

@@ -43,7 +43,7 @@ pub(super) struct Addresses {
 type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// Names of one file: with 200 octets for each, some 13 MB.
-pub(super) const NAMES_MAX: usize = 65_536;
+pub const NAMES_MAX: usize = 65_536;
 /// Of one name: two thousand AAAA records fill a message.
 const ADDRESSES_MAX: usize = 2_000;
 

@@ -18,6 +18,8 @@ use super::{
 };
 use crate::records::name::Name;
 
+/// Of a text: its record must fit into a message.
+const TEXT_OCTETS_MAX: usize = 65_535;
 /// What stands for no regular expression.
 const ANY_NAME: &str = ".*";
 
@@ -87,6 +89,9 @@ impl Line {
     /// # Errors
     /// It has a place that is not understood.
     pub fn parse(text: &str, patterns: &[Pattern]) -> Result<Self, String> {
+        if text.len() > TEXT_OCTETS_MAX {
+            return Err(format!("a text has more than {TEXT_OCTETS_MAX} octets"));
+        }
         Ok(Self { text: text.to_owned(), pieces: syntax::pieces(text, patterns)? })
     }
 

@@ -161,6 +161,7 @@ fn what_go_has_and_we_do_not_is_refused() {
         let refused = refused(text);
         assert!(refused.starts_with(expected), "{text}: {refused}");
     }
+    assert!(refused(&"a".repeat(65_536)).starts_with("a text has more than 65535 octets"));
     assert!(refused(&"{{ .Name }}".repeat(257)).starts_with("a text has more than 256 places"));
     assert!(refused(&format!("{{{{ {}", "(".repeat(9))).starts_with("`{{` is never closed"));
     assert!(refused(&format!("{{{{ {} }}}}", "(".repeat(9))).starts_with("more than 8 parentheses are open"));
