@@ -1,4 +1,4 @@
-//! What stands in front of the tables: `hosts`, and what CoreDNS's other plugins of its kind do.
+//! What stands in front of the tables: what CoreDNS calls `rewrite`, `template` and `hosts`.
 //!
 //! Most questions are none of its business, and stay on the fast path: [`Early::touches`] says so in a few
 //! instructions, without allocation. Whatever may be touched leaves it and takes its time. Answers are pure:
