@@ -10,9 +10,16 @@ mod support;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    sync::Arc,
+    time::Instant,
 };
 
 use clusterdns::{
+    answers::{
+        foreign::Foreign,
+        question::{self, Packet, QueryName},
+    },
+    cache::{self, Cache, Look},
     records::{view::Pods, zone::reverse_name},
     respond::{Memory, REPLY_OCTETS_MAX},
     search::finish::Completion,
@@ -79,6 +86,27 @@ fn no_packet_that_is_turned_away_allocates() {
         let before = allocations();
         server.responder.answer(packet, &ASKED, &mut memory, &mut reply);
         assert_eq!(allocations() - before, 0, "{packet:02x?}");
+    }
+}
+
+#[test]
+fn no_reply_out_of_the_cache_allocates() {
+    let cache = Cache::new(cache::Options::new());
+    let (now, mut name, mut reply) = (Instant::now(), QueryName::new(), vec![0; REPLY_OCTETS_MAX]);
+    for query in variants(Query::new("www.example.com", "A")) {
+        let packet = query.encode();
+        let Packet::Question(question) = question::read(&packet, &mut name) else { panic!("no question") };
+        let records = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01".repeat(2);
+        let said = [b"\0\0\x81\x80\0\x01\0\x02\0\0\0\0", question.name, b"\0\x01\0\x01", &records].concat();
+        let said = Arc::new(Foreign::read(&said, &question).expect("a reply"));
+        cache.keep(&question, &name, &said, now);
+        let before = allocations();
+        for turn in 0..3 {
+            let Look::Hit(mut hit) = cache.look(&question, &name, now) else { panic!("no hit") };
+            hit.shown.turn = Some(turn);
+            hit.reply.write(&question, &hit.shown, 512, &mut reply);
+        }
+        assert_eq!(allocations() - before, 0, "{query:?}");
     }
 }
 

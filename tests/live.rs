@@ -7,6 +7,8 @@ mod access;
 mod api;
 #[path = "live/faults.rs"]
 mod faults;
+#[path = "live/forms.rs"]
+mod forms;
 #[path = "live/logs.rs"]
 mod logs;
 #[path = "live/model.rs"]

@@ -1,7 +1,5 @@
 //! What others are asked for, from socket to socket: forwarding, the cache, names that lead outside.
 
-mod common;
-
 use std::{
     net::{SocketAddr, UdpSocket},
     sync::{
@@ -21,7 +19,6 @@ use clusterdns::{
     },
     records::{name::Name as OurName, zone::Zone},
 };
-use common::service;
 use hickory_proto::{
     op::{Message, MessageType, Query, ResponseCode},
     rr::{Name, RData, Record, RecordType, rdata::SOA},
@@ -106,10 +103,13 @@ impl Running {
                      "spec":{{"type":"ExternalName","externalName":"{target}"}}}}"#
             )
         };
+        let web = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"shop"},
+                      "spec":{"clusterIP":"10.96.0.10"}}"#
+            .to_owned();
         let aliases =
             ["www", "fails", "refuses", "cut", "nowhere"].map(|name| far(name, &format!("{name}.example.com")));
         let near = [far("near", "web.shop.svc.example.com"), far("twice", "www.shop.svc.cluster.local")];
-        let objects = aliases.into_iter().chain(near).chain([namespace, service("web", "10.96.0.10")]);
+        let objects = aliases.into_iter().chain(near).chain([namespace, web]);
         let objects = objects.filter_map(|json| match decode::object(&json, Default::default()).unwrap() {
             Decoded::Object(object) => Some(object),
             _ => None,

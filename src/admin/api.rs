@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     extract::State,
@@ -44,7 +45,8 @@ use crate::{
 /// Explains names to clients of the admin address. Cheap to clone; all clones count as one.
 #[derive(Clone)]
 pub struct Api {
-    pub(super) explainer: Explainer,
+    /// Replaced when the configuration changes.
+    pub(super) explainer: Arc<ArcSwap<Explainer>>,
     sources: Sources,
     /// Who may have a snapshot.
     pub(super) snapshots: Arc<Semaphore>,
@@ -85,8 +87,8 @@ struct Refusal {
 }
 
 impl Api {
-    /// Explains with this explainer.
-    pub fn new(explainer: Explainer, sources: Sources, hosts: Vec<String>) -> Self {
+    /// Explains with the explainer that is there at the time.
+    pub fn new(explainer: Arc<ArcSwap<Explainer>>, sources: Sources, hosts: Vec<String>) -> Self {
         let running = Arc::new(Semaphore::new(RUNNING_MAX));
         Self { explainer, sources, snapshots: snapshot::places(), running, hosts: hosts.into() }
     }
@@ -100,7 +102,7 @@ impl Api {
         // A client that leaves does not end the work: the permit stays with it.
         let worked = task::spawn_blocking(move || {
             let _permit = permit;
-            json(StatusCode::OK, &work(&self.explainer))
+            json(StatusCode::OK, &work(&self.explainer.load()))
         });
         worked.await.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "a defect was met: see the log"))
     }

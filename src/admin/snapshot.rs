@@ -53,11 +53,12 @@ pub(super) async fn snapshot(State(api): State<Api>, Extension(life): Extension<
     let Ok(Ok(place)) = time::timeout(PATIENCE_MAX, api.snapshots.clone().acquire_owned()).await else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "another snapshot is being taken: ask again");
     };
-    if api.explainer.is_known_in_part() {
+    let explainer = api.explainer.load_full();
+    if explainer.is_known_in_part() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the cluster is not known completely yet: see /ready");
     }
     let wanted = namespace.clone();
-    let Ok(pages) = task::spawn_blocking(move || api.explainer.objects(wanted.as_deref())).await else {
+    let Ok(pages) = task::spawn_blocking(move || explainer.objects(wanted.as_deref())).await else {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "a defect was met: see the log");
     };
     match namespace {

@@ -26,12 +26,12 @@ use crate::{
 };
 
 /// Compiles a configuration. `interfaces` are the addresses of this host, for NS records; `stages` has what
-/// each server, by its place, has beside its tables.
-pub(super) fn plan(config: &Config, interfaces: &[IpAddr], stages: Vec<Stages>) -> Plan {
-    let stages = stages.into_iter().map(Some).chain(iter::repeat_with(|| None));
+/// each server, by its place, has beside its tables; `views` are there already, and used where they fit.
+pub(super) fn plan(config: &Config, interfaces: &[IpAddr], stages: Vec<Stages>, mut views: Vec<Arc<View>>) -> Plan {
+    let stages = stages.into_iter().chain(iter::repeat_with(Stages::default));
     let servers = config.servers.iter().zip(stages);
     let mut plan = Plan {
-        servers: servers.map(|(server, stages)| self::server(server, interfaces, stages.unwrap_or_default())).collect(),
+        servers: servers.map(|(server, stages)| self::server(server, interfaces, stages, &mut views)).collect(),
         tells_why: config.extended_errors,
         search: config
             .search
@@ -59,14 +59,18 @@ pub(super) fn listen_addresses(config: &Config) -> BTreeSet<SocketAddr> {
     config.servers.iter().flat_map(|server| server.listen.iter().copied()).collect()
 }
 
-fn server(server: &Server, interfaces: &[IpAddr], stages: Stages) -> plan::Server {
+fn server(server: &Server, interfaces: &[IpAddr], stages: Stages, views: &mut Vec<Arc<View>>) -> plan::Server {
     let ttl_limits = server.cache.as_ref().filter(|cache| cache.zones.is_empty()).map(ttl_limits);
     let view = server.kubernetes.clone().map(|mut options| {
         // A program that embeds the server may know better where it is found.
         if options.local_addresses.is_empty() {
             options.local_addresses = local_addresses(&server.listen, interfaces);
         }
-        Arc::new(View::new(ViewOptions { ttl_limits, ..options }))
+        let options = ViewOptions { ttl_limits, ..options };
+        match views.iter().position(|view| view.is_of(&options)) {
+            Some(place) => views.swap_remove(place),
+            None => Arc::new(View::new(options)),
+        }
     });
     // A server that has anything on a query's path fails where nothing answers; one that has nothing refuses.
     let only_looks_on = server.errors.is_some() || !server.log.is_empty() || server.rotate;
@@ -77,6 +81,10 @@ fn server(server: &Server, interfaces: &[IpAddr], stages: Stages) -> plan::Serve
         view,
         transfer: (!server.transfer_to.is_empty()).then(|| Transfer { to: server.transfer_to.clone() }),
         rotate: server.rotate,
+        told_to: [("errors", server.errors.is_some()), ("log", !server.log.is_empty())]
+            .into_iter()
+            .filter_map(|(name, present)| present.then_some(name))
+            .collect(),
     }
 }
 
@@ -153,7 +161,7 @@ mod tests {
     fn each_pair_of_address_and_zone_is_a_route_and_the_longest_zone_comes_first() {
         let text = "[[server]]\nzones = [\".\"]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n\
                     [[server]]\nzones = [\"a.b\", \"b\"]\nlisten = [\"127.0.0.1:2\"]\n";
-        let plan = plan(&Config::parse(text, "test").unwrap(), &[], Vec::new());
+        let plan = plan(&Config::parse(text, "test").unwrap(), &[], Vec::new(), Vec::new());
         let zones = |listener: usize| {
             let routes = plan.listeners[listener].zones.iter().map(|&(_, route)| &plan.routes[route]);
             routes.map(|route| (route.zone.clone(), route.server, route.listener)).collect::<Vec<_>>()
@@ -169,7 +177,8 @@ mod tests {
         let domains = |more: &str| {
             let path = file.path().display();
             let text = format!("[completion]\nenabled = true\nresolv_conf = \"{path}\"\n{more}");
-            let completion = plan(&Config::parse(&text, "test").unwrap(), &[], Vec::new()).completion.unwrap();
+            let completion =
+                plan(&Config::parse(&text, "test").unwrap(), &[], Vec::new(), Vec::new()).completion.unwrap();
             completion.node_domains.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(domains(""), ["corp.example.", "lan."]);

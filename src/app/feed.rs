@@ -26,11 +26,16 @@ use crate::{
 #[derive(Clone)]
 pub struct Feed {
     pub(super) store: Arc<Mutex<Store>>,
-    pub(super) views: Arc<[Arc<View>]>,
     pub(super) sources: Sources,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
-    latches: Arc<[Latch]>,
+    shown: Arc<Mutex<Vec<Shown>>>,
+}
+
+/// A view that is kept up to date, and what holds readiness until it is complete.
+struct Shown {
+    view: Arc<View>,
+    latch: Latch,
 }
 
 /// A change with its times.
@@ -61,10 +66,39 @@ enum Of {
 
 impl Feed {
     pub(super) fn new(store: Store, plan: &Plan, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Self {
-        let views: Arc<[_]> = plan.servers.iter().filter_map(|server| server.view.clone()).collect();
-        let latches =
-            views.iter().map(|_| readiness.latch("kubernetes", "nothing of the cluster is known yet")).collect();
-        Self { store: Arc::new(Mutex::new(store)), views, sources: Sources::default(), metrics, readiness, latches }
+        let store = Arc::new(Mutex::new(store));
+        let feed = Self { store, sources: Sources::default(), metrics, readiness, shown: Arc::default() };
+        *feed.shown() = plan.views().map(|view| feed.show_one(view)).collect();
+        feed
+    }
+
+    /// From now on these views are kept up to date: what is known is in them when this comes back.
+    pub(super) fn show(&self, plan: &Plan) {
+        let views: Vec<_> = plan.views().cloned().collect();
+        self.store().show(views.clone(), unix_secs());
+        let mut shown = self.shown();
+        let (kept, gone) = shown.drain(..).partition::<Vec<_>, _>(|one| views.iter().any(|view| one.is(view)));
+        gone.iter().for_each(|gone| gone.latch.ready());
+        let fresh = views.iter().filter(|view| !kept.iter().any(|one| one.is(view))).map(|view| self.show_one(view));
+        let fresh: Vec<_> = fresh.collect();
+        shown.extend(kept.into_iter().chain(fresh));
+        drop(shown);
+        self.tell();
+    }
+
+    fn show_one(&self, view: &Arc<View>) -> Shown {
+        let latch = self.readiness.latch("kubernetes", "nothing of the cluster is known yet");
+        Shown { view: view.clone(), latch }
+    }
+
+    /// What is kept up to date.
+    pub(super) fn views(&self) -> Vec<Arc<View>> {
+        self.shown().iter().map(|shown| shown.view.clone()).collect()
+    }
+
+    /// Nobody reads any more what is fed here: what is missing holds up nothing.
+    pub(super) fn leave(&self) {
+        self.shown().iter().for_each(|shown| shown.latch.ready());
     }
 
     /// Takes one step from the cluster as we knew it to the cluster as it is.
@@ -145,10 +179,20 @@ impl Feed {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn shown(&self) -> MutexGuard<'_, Vec<Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self) {
-        for (latch, view) in self.latches.iter().zip(&*self.views) {
+        for Shown { view, latch } in &*self.shown() {
             latch.update(tables::incomplete(view));
         }
+    }
+}
+
+impl Shown {
+    fn is(&self, view: &Arc<View>) -> bool {
+        Arc::ptr_eq(&self.view, view)
     }
 }
 

@@ -7,11 +7,17 @@
 //!
 //! A program embeds it the way the command line does: see `examples/embed.rs`.
 
+pub mod cluster;
 mod compile;
 mod events;
 mod feed;
+mod health;
 pub mod keeper;
+mod listening;
 pub mod live;
+mod loops;
+mod reload;
+pub mod run;
 mod signals;
 pub mod source;
 mod stages;
@@ -19,20 +25,16 @@ mod stages;
 use std::{
     io,
     net::SocketAddr,
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
+    sync::Arc,
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use arc_swap::ArcSwap;
 use thiserror::Error;
 use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
-    task::JoinSet,
     time,
 };
 
@@ -42,46 +44,39 @@ use crate::{
     explain::Explainer,
     forward,
     objects::{Service, ServiceSpec},
-    observe::metrics::Metrics,
+    observe::{
+        log::{Form, Logs},
+        metrics::Metrics,
+    },
     records::{name::Name, store::Store},
     respond::{
         Responder,
-        general::Handler,
         plan::{Plan, Stages},
-        serving::Serving,
     },
     sockets::{
-        bind::{self, BindError, Bound},
+        bind::BindError,
         later::Later,
-        portable,
         tcp::{Streams, TcpLimits},
     },
 };
-use events::{Counted, Tallied};
+use events::Counted;
 pub use feed::{Feed, News};
+use listening::{Common, Listening, StartFailed};
+pub use reload::ReloadError;
 pub use signals::Signals;
 
 /// A server whose sockets are bound. It serves from [`start`](Self::start) on.
 pub struct Server {
+    config: Config,
     responder: Arc<Responder>,
-    metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     feed: Feed,
     runtime: Runtime,
-    sockets: UdpSockets,
-    tcp_limits: TcpLimits,
-    addresses: Vec<SocketAddr>,
+    common: Common,
+    listening: Vec<Listening>,
+    /// For the admin address.
+    explainer: Arc<ArcSwap<Explainer>>,
     admin_addresses: Vec<SocketAddr>,
-    /// What is bound and not served yet.
-    bound: Vec<Bound>,
-    workers: Vec<JoinHandle<()>>,
-    tasks: JoinSet<()>,
-    /// Waits for others, once the server is started.
-    later: Option<Later<Counted>>,
-    /// Tells threads to answer what has arrived, and end.
-    stop: Arc<AtomicBool>,
-    /// Tells tasks the same.
-    drain: watch::Sender<bool>,
     /// Tells the admin address to close; it stays open while the others drain.
     close_admin: watch::Sender<bool>,
 }
@@ -109,6 +104,15 @@ pub enum StartError {
 /// The admin address and streams need few threads: the hot path has its own.
 const RUNTIME_THREADS_MAX: usize = 2;
 
+impl From<StartFailed> for StartError {
+    fn from(failed: StartFailed) -> Self {
+        match failed {
+            StartFailed::Bind(error) => error.into(),
+            StartFailed::System(error) => error.into(),
+        }
+    }
+}
+
 impl Server {
     /// Binds every socket. Questions wait in them until the server is started.
     ///
@@ -124,32 +128,48 @@ impl Server {
         let metrics = Arc::new(Metrics::new(&Plan::default()));
         let stages = stages::build(config, &metrics.forward, runtime.handle(), &[])?;
         let (plan, store) = Self::compiled(config, stages);
-        metrics.use_plan(&plan);
+        let logs = Arc::new(Logs::new(&metrics.events, Box::new(io::stdout())));
+        events::use_plan(&metrics, &logs, config, &plan)?;
         let readiness = Readiness::new();
-        let threads = config.udp.threads.unwrap_or(cores);
-        let bound = plan.listeners.iter().map(|listener| bind::bind_both(listener.address, threads));
-        let bound = bound.collect::<Result<Vec<_>, _>>()?;
+        let feed = Feed::new(store, &plan, metrics.clone(), readiness.clone());
+        let responder = Arc::new(Responder::new(plan));
+        let common = Self::common(config, &runtime, metrics, logs, cores);
+        let listeners = responder.plan().listeners.iter().enumerate();
+        let listening =
+            listeners.map(|(index, listener)| Listening::bind(listener.address, &responder, index, &common));
+        let listening = listening.collect::<Result<Vec<_>, _>>()?;
         let admin = Admin::bind(&config.admin_listen).map_err(StartError::Admin)?;
         let server = Self {
-            feed: Feed::new(store, &plan, metrics.clone(), readiness.clone()),
-            responder: Arc::new(Responder::new(plan)),
-            metrics,
+            config: config.clone(),
+            explainer: Arc::new(ArcSwap::from_pointee(Explainer::new(responder.clone(), feed.store.clone()))),
+            responder,
             readiness,
+            feed,
             runtime,
-            sockets: config.udp.sockets,
-            tcp_limits: tcp_limits(config),
-            addresses: bound.iter().map(|bound| bound.address).collect(),
+            common,
+            listening,
             admin_addresses: admin.local_addresses()?,
-            bound,
-            workers: Vec::new(),
-            tasks: JoinSet::new(),
-            later: None,
-            stop: Arc::default(),
-            drain: watch::channel(false).0,
             close_admin: watch::channel(false).0,
         };
         server.start_admin(admin, config);
         Ok(server)
+    }
+
+    fn common(config: &Config, runtime: &Runtime, metrics: Arc<Metrics>, logs: Arc<Logs>, cores: usize) -> Common {
+        let counted = Counted::new(&metrics, &logs);
+        let later = Later::new(runtime.handle().clone(), counted.clone());
+        events::watch(&metrics, runtime.handle(), &later);
+        Common {
+            runtime: runtime.handle().clone(),
+            later,
+            logs,
+            streams: Streams::new(tcp_limits(config), counted.clone()),
+            counted,
+            metrics,
+            sockets: config.udp.sockets,
+            threads: config.udp.threads.unwrap_or(cores),
+            shares: config.shares_addresses,
+        }
     }
 
     /// The tables of a configuration, without a server: for looking at records.
@@ -158,8 +178,8 @@ impl Server {
     }
 
     fn compiled(config: &Config, stages: Vec<Stages>) -> (Plan, Store) {
-        let plan = compile::plan(config, &compile::interface_addresses(), stages);
-        let store = Store::new(plan.servers.iter().filter_map(|server| server.view.clone()).collect());
+        let plan = compile::plan(config, &compile::interface_addresses(), stages, Vec::new());
+        let store = Store::new(plan.views().cloned().collect());
         (plan, store)
     }
 
@@ -168,27 +188,34 @@ impl Server {
     /// # Errors
     /// The system has no thread left, or will not take a socket.
     pub fn start(&mut self) -> Result<(), StartError> {
-        let runtime = self.runtime.handle().clone();
-        let _in_runtime = runtime.enter();
-        let counted = Counted::new(&self.metrics);
-        let later = Later::new(runtime.clone(), counted.clone());
-        let streams = Streams::new(self.tcp_limits, counted.clone());
-        for (listener, bound) in std::mem::take(&mut self.bound).into_iter().enumerate() {
-            let serving = Serving::new(self.responder.clone(), listener);
-            let handler = Handler::of(serving.clone());
-            let tcp = tokio::net::TcpListener::from_std(bound.tcp)?;
-            self.tasks.spawn(streams.clone().serve(tcp, listener, handler, self.drain.subscribe()));
-            self.start_udp(listener, &serving, bound.udp, &counted, &later)?;
+        for listening in &mut self.listening {
+            listening.start(&self.common)?;
         }
-        self.later = Some(later);
         Ok(())
+    }
+
+    /// Whether it takes its place beside a predecessor, which serves until it ends.
+    pub fn has_predecessor(&self) -> bool {
+        self.listening.iter().any(Listening::has_predecessor)
+    }
+
+    /// Whether the cluster is being read: who asks for what is not known yet waits as long as this is so, in
+    /// place of being told that nobody knows. At first it is not.
+    pub fn set_starting(&self, starting: bool) {
+        match starting {
+            true => self.responder.starting.begin(),
+            false => self.responder.starting.end(),
+        }
     }
 
     /// Serves metrics, health and readiness: already while the cluster is read, for probes ask then.
     fn start_admin(&self, admin: Admin, config: &Config) {
-        let api = || Api::new(self.explainer(), self.feed.sources.clone(), config.admin_hosts.clone());
+        let api = || Api::new(self.explainer.clone(), self.feed.sources.clone(), config.admin_hosts.clone());
         let explain = config.admin_explain.then(api);
-        let shown = Shown { metrics: self.metrics.clone(), readiness: self.readiness.clone(), explain };
+        let shown = Shown { metrics: self.common.metrics.clone(), readiness: self.readiness.clone(), explain };
+        if let Some(address) = health::address(config, &self.admin_addresses) {
+            self.runtime.spawn(health::watch(address, self.common.metrics.events.clone()));
+        }
         let mut close = self.close_admin.subscribe();
         self.runtime.spawn(async move {
             let closed = async move { drop(close.wait_for(|&close| close).await) };
@@ -198,73 +225,14 @@ impl Server {
         });
     }
 
-    #[cfg(target_os = "linux")]
-    fn start_udp(
-        &mut self,
-        listener: usize,
-        serving: &Arc<Serving>,
-        sockets: Vec<socket2::Socket>,
-        counted: &Counted,
-        later: &Later<Counted>,
-    ) -> io::Result<()> {
-        use crate::sockets::udp::Worker;
-
-        if self.sockets == UdpSockets::Portable {
-            return self.start_portable(serving, sockets, counted, later);
-        }
-        for (index, socket) in sockets.into_iter().enumerate() {
-            let worker = Worker {
-                socket: Arc::new(socket),
-                serving: serving.clone(),
-                later: later.clone(),
-                tally: Tallied::new(&self.metrics),
-                turn: index,
-                stop: self.stop.clone(),
-            };
-            self.workers.push(worker.start(format!("udp-{listener}-{index}"))?);
-        }
-        Ok(())
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn start_udp(
-        &mut self,
-        _listener: usize,
-        serving: &Arc<Serving>,
-        sockets: Vec<socket2::Socket>,
-        counted: &Counted,
-        later: &Later<Counted>,
-    ) -> io::Result<()> {
-        self.start_portable(serving, sockets, counted, later)
-    }
-
-    fn start_portable(
-        &mut self,
-        serving: &Arc<Serving>,
-        sockets: Vec<socket2::Socket>,
-        counted: &Counted,
-        later: &Later<Counted>,
-    ) -> io::Result<()> {
-        for socket in sockets {
-            let served =
-                portable::serve(socket, serving.clone(), later.clone(), counted.clone(), self.drain.subscribe());
-            self.tasks.spawn(async move {
-                if let Err(error) = served.await {
-                    tracing::error!(%error, "a UDP socket is not served");
-                }
-            });
-        }
-        Ok(())
-    }
-
     /// Where changes of the cluster go.
     pub fn feed(&self) -> Feed {
         self.feed.clone()
     }
 
     /// The addresses that are listened on, UDP and TCP, with the ports that they have.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening.iter().map(|listening| listening.address).collect()
     }
 
     /// The addresses of metrics, health and readiness.
@@ -274,7 +242,12 @@ impl Server {
 
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+        &self.common.metrics
+    }
+
+    /// How the lines of questions are written. Call it before the server starts.
+    pub fn set_log_form(&self, form: Form) {
+        self.common.logs.set_form(form);
     }
 
     /// Explains what this server answers.
@@ -284,14 +257,14 @@ impl Server {
 
     /// The zones of the cluster that are served.
     pub fn zones(&self) -> Vec<Name> {
-        let views = self.feed.views.iter();
-        views.flat_map(|view| view.options.zones.iter().map(|zone| zone.apex.clone())).collect()
+        let views = self.feed.views();
+        views.iter().flat_map(|view| view.options.zones.iter().map(|zone| zone.apex.clone())).collect()
     }
 
     /// What to try, as dig takes it: a service of the people's rather than of the system's. There
     /// is always the version of the schema.
     pub fn example_question(&self) -> Option<String> {
-        let zone = self.feed.views.first()?.primary.as_ref()?.apex.to_string();
+        let zone = self.feed.views().first()?.primary.as_ref()?.apex.to_string();
         let zone = zone.trim_end_matches('.');
         let store = self.feed.store();
         let system = |service: &Service| matches!(&*service.namespace, "default" | "kube-system");
@@ -314,47 +287,32 @@ impl Server {
 
     /// Whether a signal has come, or comes within this time.
     pub fn is_told_to_end(&self, signals: &mut Signals, within: Duration) -> bool {
-        self.runtime.block_on(async { time::timeout(within, signals.received()).await }).is_ok()
-    }
-
-    /// Waits for a signal. Then shuts down.
-    pub fn run_until(self, mut signals: Signals) {
-        let signal = self.runtime.block_on(signals.received());
-        tracing::info!("{signal}: answering what has arrived, then ending");
-        self.runtime.spawn(async move {
-            let signal = signals.received().await;
-            tracing::warn!("{signal} again: ending at once");
-            process::exit(1);
-        });
-        self.shutdown();
+        self.runtime.block_on(async { time::timeout(within, signals.end()).await }).is_ok()
     }
 
     /// Stops: readiness goes first, then what has arrived is answered, then the sockets close.
-    pub fn shutdown(mut self) {
+    pub fn shutdown(self) {
         self.readiness.draining();
-        self.drain.send_replace(true);
-        self.stop.store(true, Ordering::Relaxed);
-        for worker in std::mem::take(&mut self.workers) {
-            // A thread that panicked has said so.
-            let _ = worker.join();
-        }
-        let mut tasks = std::mem::take(&mut self.tasks);
-        let later = self.later.take();
-        self.runtime.block_on(async {
-            while tasks.join_next().await.is_some() {}
-            if let Some(later) = later
-                && !later.drained(WAITING_GRACE).await
-            {
+        let Self { runtime, listening, common, close_admin, .. } = self;
+        listening.iter().for_each(Listening::stop);
+        runtime.block_on(async {
+            for listening in listening {
+                listening.ended().await;
+            }
+            if !common.later.drained(WAITING_GRACE).await {
                 tracing::warn!("questions that waited for upstreams were given up");
             }
         });
-        self.close_admin.send_replace(true);
-        self.runtime.shutdown_timeout(ADMIN_GRACE);
+        common.logs.finish(LOG_GRACE);
+        close_admin.send_replace(true);
+        runtime.shutdown_timeout(ADMIN_GRACE);
     }
 }
 
 /// What upstreams may take for the last questions: no client waits longer.
 const WAITING_GRACE: Duration = Duration::from_secs(5);
+/// What the last lines of the log may take.
+const LOG_GRACE: Duration = Duration::from_secs(1);
 /// What the admin address may take to finish.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
 

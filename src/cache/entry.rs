@@ -15,6 +15,8 @@ use crate::answers::foreign::Foreign;
 pub(super) struct Entry {
     pub(super) reply: Arc<Foreign>,
     pub(super) ttl_secs: u32,
+    /// What it takes in memory.
+    pub(super) octets: usize,
     stored: Instant,
     /// An older one that answered what this one does not; only where such are preferred.
     last_good: Option<Arc<Self>>,
@@ -43,6 +45,7 @@ pub struct Refresh {
 impl Entry {
     pub(super) fn new(reply: Arc<Foreign>, ttl_secs: u32, now: Instant) -> Self {
         Self {
+            octets: size_of::<Self>() + reply.octets(),
             reply,
             ttl_secs,
             stored: now,
@@ -52,12 +55,6 @@ impl Entry {
             renewing: AtomicBool::new(false),
             retry_ms: AtomicU64::new(0),
         }
-    }
-
-    /// What it takes in memory.
-    pub(super) fn octets(&self) -> usize {
-        let last_good = self.last_good.as_ref().map_or(0, |entry| entry.octets());
-        size_of::<Self>() + self.reply.octets() + last_good
     }
 
     /// Seconds of its TTL that are left; below zero: since it ran out.
@@ -73,6 +70,7 @@ impl Entry {
     /// Keeps the last one that answered behind one that does not.
     pub(super) fn remember(&mut self, older: &Arc<Self>) {
         self.last_good = older.answering();
+        self.octets += self.last_good.as_ref().map_or(0, |entry| entry.octets);
     }
 
     pub(super) fn is_shadowed(&self) -> bool {

@@ -98,24 +98,19 @@ impl Cache {
         }
         let class = Class::of(reply);
         let ttl_secs = self.ttl_secs(class, reply);
-        if ttl_secs > 0 && is_kept(class, reply) {
-            if reply.is_to(question) {
-                let asked = Asked::new(question, name);
-                let entry = Entry::new(reply.clone(), ttl_secs, now);
-                if let Some(refresh) = refresh {
-                    entry.inherit(&refresh.entry);
-                }
-                match class {
-                    Class::Success if !self.disable_success.has(name) => {
-                        self.store_success(&asked, entry, refresh.is_some());
-                    }
-                    Class::Denial | Class::Failure if !self.disable_denial.has(name) => {
-                        self.store_denial(&asked, entry)
-                    }
-                    _ => {}
-                }
-            } else {
+        let disabled = if class.is_denial() { &self.disable_denial } else { &self.disable_success };
+        if ttl_secs > 0 && is_kept(class, reply) && !disabled.has(name) {
+            let entry = Entry::new(reply.clone(), ttl_secs, now);
+            if let Some(refresh) = refresh {
+                entry.inherit(&refresh.entry);
+            }
+            let asked = Asked::new(question, name);
+            if !reply.is_to(question) {
                 self.drops.fetch_add(1, Ordering::Relaxed);
+            } else if class.is_denial() {
+                self.store_denial(&asked, entry);
+            } else {
+                self.store_success(&asked, entry, refresh.is_some());
             }
         }
         Shown {
@@ -135,7 +130,8 @@ impl Cache {
         }
         let entry = Arc::new(entry);
         self.success.insert(asked, entry.clone());
-        if if self.options.prefer_positive { is_answering } else { is_renewed } {
+        let replaces_denial = if self.options.prefer_positive { is_answering } else { is_renewed };
+        if replaces_denial {
             self.denial.remove(asked);
         } else if self.denial.peek(asked).is_some() {
             entry.shadow();

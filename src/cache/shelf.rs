@@ -45,14 +45,14 @@ struct Evictions(Arc<AtomicU64>);
 impl Shelf {
     pub(super) fn new(entries_max: usize, octets_max: usize) -> Self {
         let entries_max = entries_max.max(1);
-        let shards = (entries_max / ENTRIES_PER_SHARD).clamp(1, SHARDS_MAX);
+        let shards = (entries_max / ENTRIES_PER_SHARD).min(octets_max / OCTETS_PER_SHARD).clamp(1, SHARDS_MAX);
         let shards = 1 << shards.ilog2();
-        let octets_per_shard = octets_max.div_ceil(shards).max(OCTETS_PER_SHARD_MIN);
+        let octets_per_shard = octets_max / shards;
         // So that one more than the limit is always too heavy, and the limit is not.
         let octets_min = octets_per_shard / (entries_max / shards + 1) + 1;
         let options = OptionsBuilder::new()
             .shards(shards)
-            .estimated_items_capacity(entries_max.max(ENTRIES_PER_SHARD))
+            .estimated_items_capacity(entries_max)
             .weight_capacity((octets_per_shard * shards) as u64)
             .build()
             .expect("both capacities are given");
@@ -90,7 +90,7 @@ impl Shelf {
 
 impl Weighter<Key, Arc<Entry>> for Weight {
     fn weight(&self, key: &Key, entry: &Arc<Entry>) -> u64 {
-        let octets = key.octets() + entry.octets() + BOOKS_OCTETS;
+        let octets = key.octets() + entry.octets + BOOKS_OCTETS;
         self.octets_min.max(octets as u64)
     }
 }
@@ -98,7 +98,8 @@ impl Weighter<Key, Arc<Entry>> for Weight {
 impl Lifecycle<Key, Arc<Entry>> for Evictions {
     type RequestState = ();
 
-    fn on_evict(&self, (): &mut (), _: Key, _: Arc<Entry>) {
+    // What is replaced is no eviction, and comes by another way.
+    fn before_evict(&self, (): &mut (), _: &Key, _: &mut Arc<Entry>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -109,5 +110,5 @@ const BOOKS_OCTETS: usize = 128;
 const SHARDS_MAX: usize = 64;
 /// Enough that names are spread evenly.
 const ENTRIES_PER_SHARD: usize = 512;
-/// One message of any size, with its books.
-const OCTETS_PER_SHARD_MIN: usize = 256 * 1024;
+/// Room for some messages of any size, with their books.
+const OCTETS_PER_SHARD: usize = 256 * 1024;

@@ -7,6 +7,7 @@ mod coredns;
 mod env;
 mod explain;
 mod inputs;
+mod lines;
 mod lookup;
 mod man;
 mod records;
@@ -27,6 +28,7 @@ use tokio::runtime::Builder;
 
 use self::inputs::Inputs;
 use crate::{
+    app::cluster,
     config::{self, Config},
     objects::{
         api,
@@ -124,7 +126,7 @@ impl Cli {
 /// The cluster that a configuration reads, and what is wrong with it.
 fn read_cluster(config: &Config) -> Result<Loaded, Failure> {
     if !config.kubernetes.enabled {
-        return files::load(&sources(config)?, &options(config), &mut |_| {})
+        return files::load(&sources(config)?, &cluster::options(config), &mut |_| {})
             .map_err(|error| Failure(error.to_string()));
     }
     let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Failure(error.to_string()))?;
@@ -143,22 +145,7 @@ fn load(config: &Config) -> Result<Loaded, Failure> {
 
 /// Where the configuration reads the cluster from.
 fn sources(config: &Config) -> Result<Vec<Source>, Failure> {
-    if !config.has_cluster() {
-        return Ok(vec![Source::Text(NOTHING.into(), EMPTY_LIST.as_bytes().into())]);
-    }
-    let source = |path: &PathBuf| match path.to_str() {
-        Some("-") => Source::stdin().map_err(|error| Failure(format!("{STDIN}: {error}"))),
-        _ => Ok(Source::Path(path.clone())),
-    };
-    if config.snapshot.paths.is_empty() {
-        return Ok(vec![Source::example()]);
-    }
-    config.snapshot.paths.iter().map(source).collect()
-}
-
-/// How the configuration wants objects to be read.
-fn options(config: &Config) -> files::Options {
-    files::Options { needs: config.needs(), service_cidr: config.snapshot.service_cidr }
+    cluster::sources(config).map_err(|error| Failure(format!("{STDIN}: {error}")))
 }
 
 /// What is read from, in words.
@@ -167,7 +154,7 @@ fn origin(config: &Config) -> String {
         return "the Kubernetes API".into();
     }
     match &config.snapshot.paths[..] {
-        _ if !config.has_cluster() => NOTHING.into(),
+        _ if !config.has_cluster() => cluster::NOTHING.into(),
         [] => "the built-in example".into(),
         paths => {
             let name = |path: &PathBuf| match path.to_str() {
@@ -187,10 +174,6 @@ fn problems(loaded: &Loaded) -> Vec<String> {
     }
     lines
 }
-
-/// What is read where no server has names of the cluster.
-const EMPTY_LIST: &str = r#"{"apiVersion": "v1", "kind": "ServiceList", "items": []}"#;
-const NOTHING: &str = "no cluster";
 
 /// How long somebody waits who has typed a command.
 const API_PATIENCE: Duration = Duration::from_secs(30);

@@ -3,24 +3,22 @@
 use std::{
     error::Error,
     fs,
-    io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{self, ExitCode},
-    time::{Duration, Instant},
+    time::Duration,
 };
-
-use tracing_subscriber::EnvFilter;
 
 use super::{
     Failure, coredns, dig_server,
     inputs::{self, Inputs},
-    options, origin, print, sources,
+    lines::{self, Form},
+    origin, print,
 };
 use crate::{
-    app::{Server, Signals, live::Live, source::Snapshots},
+    app::{Server, cluster::Cluster, run::Ended},
     config::{Config, reading::Reading},
-    sockets::seldom::Seldom,
+    forward::IN_FLIGHT_MAX,
 };
 
 /// Answer DNS questions about a cluster.
@@ -28,7 +26,8 @@ use crate::{
 #[command(after_help = "\
 Snapshot files may change while they are served: they are read again. With --kubernetes the API is watched;
 where it goes away, what was known stays in service.
-Log lines go to standard error. CLUSTERDNS_LOG says which: error, warn, info (the default), debug.
+Log lines go to standard error, with a Corefile to standard output and in CoreDNS's form. CLUSTERDNS_LOG says
+which: error, warn, info (the default), debug; CLUSTERDNS_LOG_FORMAT how: text, coredns, json.
 SIGTERM and SIGINT end it, once what has arrived is answered.")]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -49,33 +48,46 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        log_to_stderr();
+        let is_corefile = self.inputs.corefile.is_some();
+        let form = Form::chosen(is_corefile)?;
+        lines::start(form, is_corefile);
         let serve = self.clone();
         let mut reading = Reading::new(self.inputs.origin()?).adjusted(move |config| serve.apply(config));
         let config = inputs::first(&mut reading)?;
         reading.notes().iter().for_each(|note| tracing::warn!("{}", note.line_and_message()));
         let _pid = self.pidfile.as_deref().map(PidFile::write).transpose()?;
-        let sources = if config.kubernetes.enabled { Vec::new() } else { sources(&config)? };
+        raise_file_limit();
         let mut server = Server::bind(&config).map_err(failure)?;
-        let followed = if config.kubernetes.enabled {
-            Followed::Api(Live::start(&config, &server).map_err(failure)?)
-        } else {
-            Followed::Files(Snapshots::start(sources, options(&config), server.feed()).map_err(failure)?)
-        };
+        server.set_log_form(form.of_questions());
+        let cluster = Cluster::start(&config, server.feed()).map_err(failure)?;
         // The kernel keeps signals from the first process of a container that does not ask for them.
         let mut signals = server.signals().map_err(failure)?;
-        if !followed.wait(&config, &server, &mut signals) {
+        if let Cluster::Api(live) = &cluster {
+            tracing::info!("reading the cluster from {}", live.server);
+        }
+        // What others know is answered while the cluster is read. A successor takes its place when it knows all.
+        let takes_over = server.has_predecessor();
+        if !takes_over {
+            server.set_starting(true);
+            server.start().map_err(failure)?;
+        }
+        if !cluster.wait(&config, || server.is_told_to_end(&mut signals, Duration::ZERO)) {
             return Ok(ExitCode::SUCCESS);
         }
-        server.start().map_err(failure)?;
+        if takes_over {
+            server.start().map_err(failure)?;
+        }
+        server.set_starting(false);
         if !self.quiet {
-            announce(&config, &server, &followed);
-            if self.inputs.corefile.is_some() {
+            announce(&config, &server, &cluster);
+            if is_corefile && form != Form::Json {
                 print(&coredns::banner(&config))?;
             }
         }
-        server.run_until(signals);
-        Ok(ExitCode::SUCCESS)
+        match server.run(signals, cluster, reading) {
+            Ended::Told => Ok(ExitCode::SUCCESS),
+            Ended::Loop(text) => Err(Failure(text)),
+        }
     }
 
     /// What the command line says in the place of the configuration.
@@ -104,46 +116,17 @@ impl Drop for PidFile<'_> {
     }
 }
 
-/// Where the cluster comes from, for as long as this lives.
-enum Followed {
-    Files(Snapshots),
-    Api(Live),
-}
-
-impl Followed {
-    /// Questions that come meanwhile wait in the sockets: most clusters are read in a second. Says whether
-    /// nobody told us to end.
-    fn wait(&self, config: &Config, server: &Server, signals: &mut Signals) -> bool {
-        let Self::Api(live) = self else { return true };
-        let patience = config.kubernetes.startup_timeout;
-        tracing::info!("reading the cluster from {}", live.server);
-        let start = Instant::now();
-        while !live.is_stale() && start.elapsed() < patience && !live.wait_for_picture(LOOK) {
-            if server.is_told_to_end(signals, Duration::ZERO) {
-                return false;
-            }
-        }
-        if !live.is_stale() && !patience.is_zero() && !live.wait_for_picture(Duration::ZERO) {
-            tracing::warn!(
-                "no complete picture of the cluster after {} s: until there is one, names that are not known are answered with SERVFAIL",
-                patience.as_secs()
-            );
-        }
-        true
-    }
-
-    /// From where, and how much.
-    fn summary(&self, config: &Config) -> String {
-        match self {
-            Self::Files(snapshots) => format!("{}: {}", origin(config), snapshots.summary),
-            Self::Api(live) if live.is_stale() => format!("what was saved of {}: {}", live.server, live.summary()),
-            Self::Api(live) => format!("{}: {}", live.server, live.summary()),
-        }
+/// Each question that is forwarded has a socket of its own, and the usual limit is for programs that have few.
+fn raise_file_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(FILES_NEEDED..) => {}
+        Ok(files) => tracing::warn!("the system grants {files} open files: too few for many questions to upstreams"),
+        Err(error) => tracing::warn!(%error, "how many files may be open is not known"),
     }
 }
 
-/// Between two looks for a signal during the start.
-const LOOK: Duration = Duration::from_millis(50);
+/// Two sockets for each question in flight, and 1,000 connections.
+const FILES_NEEDED: u64 = 2 * IN_FLIGHT_MAX as u64 + 1000;
 
 fn failure(error: impl Error) -> Failure {
     Failure(error.to_string())
@@ -154,11 +137,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// What is served, from where, where it listens, and a line to try.
-fn announce(config: &Config, server: &Server, followed: &Followed) {
+fn announce(config: &Config, server: &Server, cluster: &Cluster) {
     let zones: Vec<String> = server.zones().iter().map(ToString::to_string).collect();
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     if config.has_cluster() {
-        tracing::info!("serving {} from {}", zones.join(" "), followed.summary(config));
+        tracing::info!("serving {} from {}", zones.join(" "), summary(config, cluster));
     }
     tracing::info!("listening on {} (UDP, TCP)", addresses.join(", "));
     if let Some(search) = config.search.as_ref().filter(|search| !search.domains.is_empty()) {
@@ -174,28 +157,11 @@ fn announce(config: &Config, server: &Server, followed: &Followed) {
     }
 }
 
-/// Lines on standard error; `CLUSTERDNS_LOG` chooses, for example `warn` or `clusterdns=debug`.
-fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_env_var("CLUSTERDNS_LOG");
-    // hickory logs every response, with its name; kube logs what we say too, with less advice.
-    let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let filter = ["hickory_server=warn", "hickory_proto=warn", "kube_client=off"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
-    let terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(terminal)
-        .with_writer(std::io::stderr);
-    // A program that embeds us may have set a logger of its own.
-    let _ = lines.try_init();
-    // Whoever found a packet that leads to a defect can send it again.
-    static LOGGED: Seldom = Seldom::new();
-    std::panic::set_hook(Box::new(|panic| {
-        if LOGGED.is_due(Instant::now()) {
-            tracing::error!("a defect was met, please report it: {panic}");
-        }
-    }));
+/// From where, and how much.
+fn summary(config: &Config, cluster: &Cluster) -> String {
+    match cluster {
+        Cluster::Files(snapshots) => format!("{}: {}", origin(config), snapshots.summary),
+        Cluster::Api(live) if live.is_stale() => format!("what was saved of {}: {}", live.server, live.summary()),
+        Cluster::Api(live) => format!("{}: {}", live.server, live.summary()),
+    }
 }

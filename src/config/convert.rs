@@ -1,5 +1,7 @@
 //! From a file as it is written to a [`Config`]: every value is looked at, every problem collected.
 
+mod outside;
+
 use std::{
     fmt::Display,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -11,12 +13,12 @@ use ipnet::{IpNet, Ipv4Net};
 use toml::Spanned;
 
 use super::{
-    Completion, Config, Kubernetes, Search, Server, Snapshot, Tcp, Udp,
+    Completion, Config, Kubernetes, Reload, Search, Server, Snapshot, Tcp, Udp,
     error::Problem,
     file::{self, CidrOrFalse},
 };
 use crate::{
-    objects::api::Access,
+    objects::api::{Access, Endpoint},
     records::{
         name::{Name, is_dns_label},
         selector::Selector,
@@ -43,9 +45,11 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
             None => vec![DEFAULT_ADMIN.parse().expect("an address")],
         },
         admin_explain: file.admin.explain,
-        ready_continuously: false,
-        lameduck: Duration::ZERO,
-        reload: None,
+        health: None,
+        shares_addresses: file.udp.shared,
+        ready_continuously: file.admin.ready_continuously,
+        lameduck: Duration::from_secs(checked.within(file.admin.lameduck_secs, 0, 0..=LAMEDUCK_SECS_MAX)),
+        reload: checked.reload(file.reload),
         admin_hosts: checked.each(file.admin.hosts, host),
         extended_errors: file.replies.extended_errors,
         search: file.search.map(|search| checked.search(search, cluster_zone(&servers))),
@@ -65,6 +69,8 @@ const DEFAULT_TTL_SECS: u32 = 5;
 /// CoreDNS's (behaviour F).
 const STARTUP_TIMEOUT_SECS: u64 = 5;
 const STATE_INTERVAL_SECS: u64 = 60;
+/// Nobody waits longer for an end.
+const LAMEDUCK_SECS_MAX: u64 = 600;
 pub(super) const DEFAULT_RESOLV_CONF: &str = "/etc/resolv.conf";
 /// What the kubelet gives Pods.
 const DEFAULT_NDOTS: u8 = 5;
@@ -104,13 +110,29 @@ impl Checked {
             self.problem::<()>(enabled.span(), "the cluster is read from [snapshot] paths already: keep one of them");
         }
         let kubeconfig = filled(kubernetes.kubeconfig).map(Into::into);
+        let identity = self.identity(kubernetes.client_certificate, kubernetes.client_key);
+        let authority = self.text(kubernetes.certificate_authority, outside::path);
+        let endpoint_span = kubernetes.endpoint.as_ref().map_or(0..0, Spanned::span);
+        let endpoint = self.text(kubernetes.endpoint, api_url).map(|url| Endpoint::new(&url, identity, authority));
+        if kubeconfig.is_some() && endpoint.is_some() {
+            self.problem::<()>(endpoint_span, "endpoint and kubeconfig exclude each other: keep one of them");
+        }
         Kubernetes {
             enabled: enabled.is_some(),
-            access: Access { kubeconfig, context: filled(kubernetes.context) },
+            access: Access { kubeconfig, context: filled(kubernetes.context), endpoint },
             startup_timeout: Duration::from_secs(startup_timeout_secs),
             state: filled(kubernetes.state).map(Into::into),
             state_interval: Duration::from_secs(state_interval_secs),
         }
+    }
+
+    /// None where it is off, whatever else is written.
+    fn reload(&mut self, reload: file::Reload) -> Option<Reload> {
+        let default = Reload::default();
+        let interval = self.within(reload.interval_secs, default.interval.as_secs(), 2..=YEAR_SECS);
+        let jitter = self.within(reload.jitter_secs, default.jitter.as_secs(), 0..=YEAR_SECS);
+        let (interval, jitter) = (Duration::from_secs(interval), Duration::from_secs(jitter));
+        reload.enabled.then_some(Reload { interval, jitter: jitter.min(interval / 2) })
     }
 
     fn tcp(&mut self, tcp: file::Tcp) -> Tcp {
@@ -160,11 +182,13 @@ impl Checked {
             transfer_to: self.each(server.transfer.to, network),
             rotate: server.rotate,
             any_class: server.any_class,
-            cache: None,
-            forward: Vec::new(),
-            loop_check: None,
-            errors: None,
-            log: Vec::new(),
+            cache: self.cache(server.cache),
+            forward: server.forward.into_iter().filter_map(|forward| self.forward(forward)).collect(),
+            loop_check: self.loop_check(server.loop_check),
+            errors: self.errors(server.errors),
+            log: server.log.into_iter().filter_map(|log| self.log(log)).collect(),
+            rewrite: Vec::new(),
+            hosts: None,
             zones,
             listen,
         }
@@ -308,6 +332,19 @@ fn host(text: &str) -> Result<String, String> {
 
 pub(super) fn namespace(text: &str) -> Result<String, String> {
     if is_dns_label(text) { Ok(text.to_ascii_lowercase()) } else { Err(format!("\"{text}\" is no namespace")) }
+}
+
+/// A URL of an API server. As for kubectl, the scheme may be left out.
+pub(super) fn api_url(text: &str) -> Result<String, String> {
+    let wrong = || format!("`{text}` is no URL of an API server, like `https://10.0.0.1:6443`");
+    let uri: hyper::Uri = text.parse().map_err(|_| wrong())?;
+    let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_bare = uri.scheme().is_none() && !text.starts_with('/');
+    if (has_scheme || is_bare) && uri.host().is_some_and(|host| !host.is_empty()) {
+        Ok(text.into())
+    } else {
+        Err(wrong())
+    }
 }
 
 /// A CIDR, or one address.

@@ -80,3 +80,13 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// How much of a word is repeated in a sentence.
+const QUOTED_MAX: usize = 60;
+
+/// A word as it is repeated in a sentence: whatever it is, the sentence can be read.
+pub(super) fn quoted(text: &str) -> String {
+    let plain = |letter: char| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter };
+    let shown: String = text.chars().take(QUOTED_MAX).map(plain).collect();
+    format!("`{shown}{}`", if text.chars().nth(QUOTED_MAX).is_some() { ".." } else { "" })
+}

@@ -3,6 +3,9 @@
 //! A key that is not here is an error. Values that must be looked at keep their place in the text,
 //! so that whatever is wrong with one can be shown.
 
+mod outside;
+
+pub(super) use outside::{Cache, Consolidate, Errors, Forward, Log, Loop};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -17,6 +20,7 @@ pub(super) struct File {
     pub(super) udp: Udp,
     pub(super) tcp: Tcp,
     pub(super) admin: Admin,
+    pub(super) reload: Reload,
     pub(super) replies: Replies,
     pub(super) search: Option<Search>,
     pub(super) completion: Completion,
@@ -44,6 +48,10 @@ pub(super) struct Kubernetes {
     pub(super) enabled: Option<Spanned<bool>>,
     pub(super) kubeconfig: String,
     pub(super) context: String,
+    pub(super) endpoint: Option<Spanned<String>>,
+    pub(super) client_certificate: Option<Spanned<String>>,
+    pub(super) client_key: Option<Spanned<String>>,
+    pub(super) certificate_authority: Option<Spanned<String>>,
     pub(super) startup_timeout_secs: Option<Spanned<u64>>,
     pub(super) state: String,
     pub(super) state_interval_secs: Option<Spanned<u64>>,
@@ -54,6 +62,7 @@ pub(super) struct Kubernetes {
 pub(super) struct Udp {
     pub(super) sockets: UdpSockets,
     pub(super) threads: Option<Spanned<usize>>,
+    pub(super) shared: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,6 +82,16 @@ pub(super) struct Admin {
     pub(super) listen: Option<Vec<Spanned<String>>>,
     pub(super) explain: bool,
     pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) ready_continuously: bool,
+    pub(super) lameduck_secs: Option<Spanned<u64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Reload {
+    pub(super) enabled: bool,
+    pub(super) interval_secs: Option<Spanned<u64>>,
+    pub(super) jitter_secs: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,8 +125,14 @@ pub(super) struct Server {
     pub(super) zones: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) rotate: bool,
     pub(super) any_class: bool,
+    #[serde(rename = "loop")]
+    pub(super) loop_check: Loop,
     pub(super) kubernetes: Names,
     pub(super) transfer: Transfer,
+    pub(super) cache: Cache,
+    pub(super) forward: Vec<Forward>,
+    pub(super) errors: Errors,
+    pub(super) log: Vec<Log>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -134,7 +159,7 @@ pub(super) struct Transfer {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: None, explain: true, hosts: Vec::new() }
+        Self { listen: None, explain: true, hosts: Vec::new(), ready_continuously: false, lameduck_secs: None }
     }
 }
 
@@ -151,8 +176,13 @@ impl Default for Server {
             zones: None,
             rotate: true,
             any_class: false,
+            loop_check: Loop::default(),
             kubernetes: Names::default(),
             transfer: Transfer::default(),
+            cache: Cache::default(),
+            forward: Vec::new(),
+            errors: Errors::default(),
+            log: Vec::new(),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod logging;
 pub mod reading;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -27,6 +28,7 @@ use crate::{
         api::{Access, Asks},
     },
     records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone},
+    stages::{hosts, rewrite},
 };
 use error::ConfigError;
 use logging::{Errors, Log};
@@ -49,8 +51,12 @@ pub struct Config {
     pub admin_listen: Vec<SocketAddr>,
     /// Whether names are explained there.
     pub admin_explain: bool,
+    /// Where the server asks itself whether it is well; none: nowhere.
+    pub health: Option<SocketAddr>,
     /// Whether `/ready` is about now. Else what was ready once stays so.
     pub ready_continuously: bool,
+    /// Whether it may listen beside a predecessor until that one ends, and lets a successor do so.
+    pub shares_addresses: bool,
     /// How long it answers on, not ready any more, when it is told to end.
     pub lameduck: Duration,
     /// How often its files are looked at for changes; none: never.
@@ -177,6 +183,10 @@ pub struct Server {
     pub errors: Option<Errors>,
     /// Which questions are logged: the first that has the name says how.
     pub log: Vec<Log>,
+    /// Questions that become others, before anything else.
+    pub rewrite: Vec<rewrite::Rule>,
+    /// Names and addresses of a file, in front of the cluster's.
+    pub hosts: Option<hosts::Options>,
 }
 
 /// `reload`
@@ -230,7 +240,10 @@ impl Config {
 
     /// Watches the cluster instead of reading files. What is not said of the access is as it was.
     pub fn watch(&mut self, kubeconfig: Option<PathBuf>, context: Option<String>) {
-        let Access { kubeconfig: file, context: name } = &mut self.kubernetes.access;
+        let Access { kubeconfig: file, context: name, endpoint } = &mut self.kubernetes.access;
+        if kubeconfig.is_some() || context.is_some() {
+            *endpoint = None;
+        }
         (*file, *name) = (kubeconfig.or(file.take()), context.or(name.take()));
         self.kubernetes.enabled = true;
         self.snapshot.paths.clear();

@@ -59,9 +59,7 @@ impl<L> Core<L> {
     }
 
     /// The order for the next question, and whether anyone in it is expected to answer.
-    pub(super) fn order(&self, set: &Set<L>) -> (Order, bool) {
-        let standings = set.standings();
-        let standings = &standings[..set.0.len().min(UPSTREAMS_MAX)];
+    pub(super) fn order(&self, standings: &[Standing]) -> (Order, bool) {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let draw = if standings.len() > 1 { random::draw() } else { 0 };
         let order = Order::new(self.options.policy, standings, turn, draw);
@@ -73,12 +71,17 @@ impl<L> Core<L> {
 }
 
 impl<L> Set<L> {
-    /// Each upstream as it compares with the others now.
+    /// Each upstream as it compares with the others now. Those behind the last are isolated for ever.
     pub(super) fn standings(&self) -> [Standing; UPSTREAMS_MAX] {
         let fastest = self.0.iter().filter_map(|member| member.upstream.usual()).min();
         let mut standings = [Standing::Isolated; UPSTREAMS_MAX];
         for (standing, member) in standings.iter_mut().zip(&self.0) {
             *standing = member.upstream.standing(fastest);
+        }
+        // Where none is better, nobody is asked last.
+        let has_well = standings.contains(&Standing::Well);
+        for (standing, member) in standings.iter().zip(&self.0) {
+            member.upstream.set_ejected(has_well && standing.is_last());
         }
         standings
     }
@@ -88,17 +91,14 @@ impl<L> Set<L> {
     }
 
     /// One of those that are asked last, if it is time to see how it does.
-    pub(super) fn due_for_probe(&self, order: &Order, now: Instant) -> Option<&Arc<Upstream<L>>> {
-        let is_ejected = |upstream: &Upstream<L>| {
-            let fastest = self.0.iter().filter_map(|member| member.upstream.usual()).min();
-            matches!(upstream.standing(fastest), Standing::Slow | Standing::Silent)
-        };
-        let first = order.at(0)?;
-        if is_ejected(self.upstream(first)) {
+    pub(super) fn due_for_probe(&self, standings: &[Standing], now: Instant) -> Option<&Arc<Upstream<L>>> {
+        if !standings.contains(&Standing::Well) {
+            // Then they are asked anyhow.
             return None;
         }
-        let last = order.places().skip(1).map(|place| self.upstream(place));
-        last.filter(|upstream| is_ejected(upstream)).find(|upstream| upstream.takes_probe(now))
+        let is_last = |(standing, _): &(&Standing, _)| standing.is_last();
+        let mut last = standings.iter().zip(&self.0).filter(is_last).map(|(_, member)| &member.upstream);
+        last.find(|upstream| upstream.takes_probe(now))
     }
 }
 

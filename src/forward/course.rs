@@ -23,7 +23,7 @@ use super::{
     line::{Line, Lost, Why},
     message::{self, Query},
     options::Transport,
-    order::Order,
+    order::{Order, Standing},
     upstream::{Upstream, is_useful},
 };
 
@@ -119,9 +119,11 @@ impl<L> Drop for Waiting<'_, L> {
 /// Asks until there is an answer, or nobody left to ask.
 pub(super) async fn run<L: Line>(core: Arc<Core<L>>, question: Question) -> Result<Answer, Failure> {
     let set = core.upstreams.load_full();
-    let mut steps = Steps::new(&core, &set)?;
+    let standings = set.standings();
+    let standings = &standings[..set.0.len()];
+    let mut steps = Steps::new(&core, standings)?;
     core.budget.earn();
-    probe(&core, &set, &steps.order, &question);
+    probe(&core, &set, standings, &question);
     let mut failure = Failure::AllDown;
     let mut to_fail_over = set.0.len();
     let mut passed_over = None;
@@ -164,7 +166,7 @@ async fn ask_or_hedge<L: Line>(
     if upstream.is_late() {
         health::check(&upstream);
     }
-    let Some(second) = steps.hedge(core, set, question, &upstream) else { return first.await };
+    let Some(second) = steps.hedge(core, set, &upstream) else { return first.await };
     let second = pin!(question.ask(second));
     match select(first, second).await {
         Either::Left((reply, _)) if is_good(&reply) => reply,
@@ -178,8 +180,8 @@ async fn ask_or_hedge<L: Line>(
 }
 
 /// Copies the question to an upstream that is asked last: its client does not wait for that one.
-fn probe<L: Line>(core: &Core<L>, set: &Set<L>, order: &Order, question: &Question) {
-    let Some(upstream) = set.due_for_probe(order, Instant::now()).cloned() else { return };
+fn probe<L: Line>(core: &Core<L>, set: &Set<L>, standings: &[Standing], question: &Question) {
+    let Some(upstream) = set.due_for_probe(standings, Instant::now()).cloned() else { return };
     core.counters.probes.add();
     let question = question.clone();
     upstream.checks.runtime.clone().spawn(async move {
@@ -191,10 +193,10 @@ fn probe<L: Line>(core: &Core<L>, set: &Set<L>, order: &Order, question: &Questi
 }
 
 impl Steps {
-    fn new<L>(core: &Core<L>, set: &Set<L>) -> Result<Self, Failure> {
-        let (order, is_hopeful) = core.order(set);
+    fn new<L>(core: &Core<L>, standings: &[Standing]) -> Result<Self, Failure> {
+        let (order, is_hopeful) = core.order(standings);
         let attempts_max = match core.options.attempts_max {
-            None => 2 * set.0.len(),
+            None => 2 * standings.len(),
             // CoreDNS: no limit but the time.
             Some(0) => ATTEMPTS_MAX,
             Some(attempts) => attempts.min(ATTEMPTS_MAX),
@@ -218,20 +220,13 @@ impl Steps {
             return None;
         }
         self.attempts_left -= 1;
-        let place = self.order.at(self.step)?;
-        self.step += 1;
-        Some(set.upstream(place).clone())
+        self.step(set)
     }
 
-    /// Who is asked beside the first, if anyone is.
-    fn hedge<L>(
-        &mut self,
-        core: &Core<L>,
-        set: &Set<L>,
-        question: &Question,
-        first: &Upstream<L>,
-    ) -> Option<Arc<Upstream<L>>> {
-        if self.has_hedged || self.attempts_left == 0 {
+    /// Who is asked beside the first, if anyone is. That is no attempt: an upstream that is slower than
+    /// its timeout is to be asked as often as without.
+    fn hedge<L>(&mut self, core: &Core<L>, set: &Set<L>, first: &Upstream<L>) -> Option<Arc<Upstream<L>>> {
+        if self.has_hedged {
             return None;
         }
         let second = set.upstream(self.order.at(self.step)?);
@@ -242,7 +237,13 @@ impl Steps {
         }
         self.has_hedged = true;
         core.counters.hedges.add();
-        self.next(set, question)
+        self.step(set)
+    }
+
+    fn step<L>(&mut self, set: &Set<L>) -> Option<Arc<Upstream<L>>> {
+        let place = self.order.at(self.step)?;
+        self.step += 1;
+        Some(set.upstream(place).clone())
     }
 }
 

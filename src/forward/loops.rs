@@ -5,9 +5,6 @@
 //! and everything else goes on. It is asked for another such name less and less often, and is taken
 //! back when it answers without asking us.
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     fmt::Write,
     sync::{
@@ -37,7 +34,7 @@ pub struct LoopWatch {
 }
 
 /// What those who probe and those who are asked have in common.
-struct Watch<L> {
+pub(super) struct Watch<L> {
     number: u64,
     zone: Name,
     /// The last name that each upstream was asked for.
@@ -92,24 +89,17 @@ impl LoopWatch {
 
     /// The upstreams that are set apart, and where they were named.
     pub fn isolated(&self) -> Vec<String> {
-        let probes = self.watch.probes();
-        let mut isolated: Vec<_> = probes
-            .iter()
-            .filter(|probe| probe.upstream.is_isolated())
-            .map(|probe| probe.upstream.to_string())
-            .collect();
-        isolated.dedup();
-        isolated
+        self.watch.isolated()
     }
 
     /// Tells of loops in words: for who wants to end when there is one.
     pub fn found(&self) -> watch::Receiver<Option<String>> {
-        self.watch.found.subscribe()
+        self.watch.found()
     }
 }
 
 impl<L: Line> Watch<L> {
-    fn start<'c>(
+    pub(super) fn start<'c>(
         zone: &Name,
         cores: impl Iterator<Item = &'c Arc<Core<L>>>,
         runtime: &Handle,
@@ -128,7 +118,7 @@ impl<L: Line> Watch<L> {
         (watch, end)
     }
 
-    fn returned(&self, name: &QueryName, qtype: u16) -> bool {
+    pub(super) fn returned(&self, name: &QueryName, qtype: u16) -> bool {
         if qtype != HINFO {
             return false;
         }
@@ -139,6 +129,16 @@ impl<L: Line> Watch<L> {
         drop(probes);
         self.isolate(&upstream);
         true
+    }
+
+    pub(super) fn isolated(&self) -> Vec<String> {
+        let probes = self.probes();
+        let isolated = probes.iter().filter(|probe| probe.upstream.is_isolated());
+        isolated.map(|probe| probe.upstream.to_string()).collect()
+    }
+
+    pub(super) fn found(&self) -> watch::Receiver<Option<String>> {
+        self.found.subscribe()
     }
 
     fn isolate(&self, upstream: &Upstream<L>) {
@@ -250,7 +250,7 @@ async fn follow<L: Line>(
 }
 
 /// `RANDOM.RANDOM.ZONE`, as CoreDNS's probes look, in wire form; as much of it as a name can hold.
-fn probe_name(zone: &Name) -> Vec<u8> {
+pub(super) fn probe_name(zone: &Name) -> Vec<u8> {
     let mut name = Vec::with_capacity(2 * LABEL_OCTETS + zone.wire().len());
     for _ in 0..2 {
         let mut label = String::with_capacity(LABEL_OCTETS);

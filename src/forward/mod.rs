@@ -10,8 +10,8 @@
 //! Beside it run, and end with the [`Forwarder`]: health checks of upstreams that fail, and the watch
 //! for files that name upstreams.
 //!
-//! Limits: [`IN_FLIGHT_MAX`] questions of [`ATTEMPTS_MAX`](course) attempts within 5 seconds, at most
-//! two at a time; [`UPSTREAMS_MAX`] upstreams with [`CONNECTIONS_MAX`] connections each.
+//! Limits: [`IN_FLIGHT_MAX`] questions, each over within 5 seconds and never with two upstreams at a time
+//! but for its one hedge; [`UPSTREAMS_MAX`] upstreams with [`CONNECTIONS_MAX`] connections each.
 
 mod asking;
 mod budget;
@@ -30,6 +30,8 @@ mod random;
 mod resolv;
 mod start;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod udp;
 mod upstream;
@@ -57,7 +59,9 @@ use self::{
 };
 use crate::{answers::question::QueryName, records::name::Name};
 
-/// Questions in flight of one `forward` that has no smaller limit: each takes a socket and some 4 KiB.
+/// Questions in flight of one `forward` that has no smaller limit. Each takes one or two sockets and some
+/// 8 KiB: 32 MiB in all. More are refused; those who wait for a question in flight are not counted, whoever
+/// lets them in has a limit for them.
 pub const IN_FLIGHT_MAX: usize = 4096;
 /// Connections to one upstream over TCP or TLS, idle or not.
 pub const CONNECTIONS_MAX: usize = 64;

@@ -7,7 +7,7 @@ use super::{UPSTREAMS_MAX, options::Policy};
 pub(super) enum Standing {
     /// It answers as the others do.
     Well,
-    /// It is much slower than the others, or refuses: asked last, but where the order is the user's.
+    /// It is much slower than the others, loses much or refuses: asked last, but where the order is the user's.
     Slow,
     /// It has not answered the last few questions: asked last.
     Silent,
@@ -22,6 +22,13 @@ pub(super) enum Standing {
 pub(super) struct Order {
     places: [u8; UPSTREAMS_MAX],
     len: usize,
+}
+
+impl Standing {
+    /// Whether the others are asked before.
+    pub(super) fn is_last(self) -> bool {
+        matches!(self, Self::Slow | Self::Silent)
+    }
 }
 
 impl Order {

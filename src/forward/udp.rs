@@ -7,13 +7,13 @@
 
 use std::{
     cell::RefCell,
-    io::{self, Read},
+    io,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     io::Interest,
     net::UdpSocket,
@@ -91,29 +91,35 @@ fn open(to: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
 }
 
 async fn receive(socket: &UdpSocket) -> io::Result<Bytes> {
-    // Who is not interested in errors is not told that the port is closed.
-    let interest = Interest::READABLE | Interest::ERROR;
-    let received = || {
-        DATAGRAM.with_borrow_mut(|datagram| {
-            let length = (&*SockRef::from(socket)).read(datagram)?;
+    loop {
+        // What a network says of a port where nobody is makes a socket an erroneous one, not a readable one.
+        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
+        if ready.is_error() {
+            if let Some(error) = socket.take_error()? {
+                return Err(error);
+            }
+            // That was all there is to it: it is awaited anew.
+            let _ = socket.try_io(Interest::ERROR, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
+        }
+        let received: io::Result<Bytes> = DATAGRAM.with_borrow_mut(|datagram| {
+            let length = socket.try_recv(datagram)?;
             Ok(Bytes::copy_from_slice(&datagram[..length]))
-        })
-    };
-    socket.async_io(interest, received).await
+        });
+        match received {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            received => return received,
+        }
+    }
 }
 
-/// Whose fault an error is.
+/// Whose fault an error is. Neither a machine that has run out of something nor a query that is too long
+/// says anything of an upstream.
 pub(super) fn why(error: &io::Error) -> Why {
-    match error.kind() {
-        io::ErrorKind::TimedOut => Why::Silent,
-        io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::InvalidData
-        | io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::BrokenPipe => Why::Failed,
-        _ => Why::Ours,
+    const OURS: [i32; 6] =
+        [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EMSGSIZE];
+    match error.raw_os_error() {
+        Some(code) if OURS.contains(&code) => Why::Ours,
+        _ if error.kind() == io::ErrorKind::TimedOut => Why::Silent,
+        _ => Why::Failed,
     }
 }

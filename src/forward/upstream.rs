@@ -49,6 +49,9 @@ pub(super) struct Upstream<L> {
     /// Replies without use since the last of some use.
     refusals: AtomicU32,
     is_slow: AtomicBool,
+    /// How many of its replies are late or lost, in parts of [`ALL`].
+    late: AtomicU32,
+    is_lossy: AtomicBool,
     down: Mark,
     ejected: Mark,
     isolated: Mark,
@@ -74,6 +77,12 @@ struct Mark(AtomicBool);
 const STRIKES_MAX: u32 = 3;
 /// So many replies in a row without use, and it is asked last: one broken zone takes fewer.
 const REFUSALS_MAX: u32 = 16;
+/// Lossy: more than three replies in twenty are late or lost. Well again: less than one. Each reply moves
+/// what is thought of it by a thirty-second part.
+const LOSSY: u32 = ALL * 3 / 20;
+const WELL_AGAIN_LATE: u32 = ALL / 20;
+const ALL: u32 = 1 << 16;
+const LATE_SHARE: u32 = 32;
 /// How often a question is copied to an upstream that is asked last: with a timeout of 2 seconds, 8 are
 /// under way at most.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
@@ -101,6 +110,8 @@ impl<L> Upstream<L> {
             strikes: AtomicU32::new(0),
             refusals: AtomicU32::new(0),
             is_slow: AtomicBool::new(false),
+            late: AtomicU32::new(0),
+            is_lossy: AtomicBool::new(false),
             down: Mark::default(),
             ejected: Mark::default(),
             isolated: Mark::default(),
@@ -116,6 +127,7 @@ impl<L> Upstream<L> {
     pub(super) fn replied(&self, rcode: u16, took: Duration) {
         self.latency.observe(took);
         self.counters.replied(rcode, took);
+        self.count_late(false);
         // Most are zero already, and what is only read stays in every core's cache.
         if self.strikes.load(Ordering::Relaxed) != 0 {
             self.strikes.store(0, Ordering::Relaxed);
@@ -131,6 +143,7 @@ impl<L> Upstream<L> {
 
     /// A reply is late. Whether it has become one that does not answer.
     pub(super) fn is_late(&self) -> bool {
+        self.count_late(true);
         self.strikes.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES_MAX
     }
 
@@ -140,8 +153,18 @@ impl<L> Upstream<L> {
             return false;
         }
         self.counters.lost.add();
+        self.count_late(true);
         self.strikes.fetch_add(1, Ordering::Relaxed);
         true
+    }
+
+    fn count_late(&self, is_late: bool) {
+        let late = self.late.load(Ordering::Relaxed);
+        // Of two that come at the same time one may be lost.
+        let now = late - late / LATE_SHARE + if is_late { ALL / LATE_SHARE } else { 0 };
+        if now != late {
+            self.late.store(now, Ordering::Relaxed);
+        }
     }
 
     /// It answers health checks again, or does not any more; whether that is news.
@@ -155,6 +178,11 @@ impl<L> Upstream<L> {
     /// It leads back here, or does not any more; whether that is news.
     pub(super) fn set_isolated(&self, isolated: bool) -> bool {
         self.isolated.set(isolated, &self.counters.isolated)
+    }
+
+    /// It is asked last, or like the others again.
+    pub(super) fn set_ejected(&self, ejected: bool) {
+        self.ejected.set(ejected, &self.counters.ejected);
     }
 
     // ----------- What it is ------------------------------------------------
@@ -182,26 +210,30 @@ impl<L> Upstream<L> {
         if self.down.get() {
             return Standing::Down;
         }
-        let standing = if self.is_silent() {
+        if self.is_silent() {
             Standing::Silent
-        } else if self.is_slower_than(fastest) || self.refusals.load(Ordering::Relaxed) >= REFUSALS_MAX {
+        } else if self.is_slower_than(fastest) || self.is_lossy() || self.refuses() {
             Standing::Slow
         } else {
             Standing::Well
-        };
-        self.ejected.set(standing != Standing::Well, &self.counters.ejected);
-        standing
+        }
     }
 
     fn is_slower_than(&self, fastest: Option<Duration>) -> bool {
         let (Some(usual), Some(fastest)) = (self.latency.mean(), fastest) else { return false };
-        let was_slow = self.is_slow.load(Ordering::Relaxed);
-        let (times, more) = if was_slow { WELL_AGAIN } else { SLOW };
-        let is_slow = usual > fastest * times + more;
-        if is_slow != was_slow {
-            self.is_slow.store(is_slow, Ordering::Relaxed);
-        }
-        is_slow
+        sticky(&self.is_slow, |was_slow| {
+            let (times, more) = if was_slow { WELL_AGAIN } else { SLOW };
+            usual > fastest * times + more
+        })
+    }
+
+    fn is_lossy(&self) -> bool {
+        let late = self.late.load(Ordering::Relaxed);
+        sticky(&self.is_lossy, |was_lossy| late > if was_lossy { WELL_AGAIN_LATE } else { LOSSY })
+    }
+
+    fn refuses(&self) -> bool {
+        self.refusals.load(Ordering::Relaxed) >= REFUSALS_MAX
     }
 
     /// Whether it is time to copy a question to it. Then it is not for a while.
@@ -230,6 +262,16 @@ impl<L> Drop for Upstream<L> {
         self.ejected.set(false, &self.counters.ejected);
         self.isolated.set(false, &self.counters.isolated);
     }
+}
+
+/// What depends on what it was before.
+fn sticky(flag: &AtomicBool, is: impl Fn(bool) -> bool) -> bool {
+    let was = flag.load(Ordering::Relaxed);
+    let is = is(was);
+    if is != was {
+        flag.store(is, Ordering::Relaxed);
+    }
+    is
 }
 
 impl Mark {

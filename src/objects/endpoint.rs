@@ -103,8 +103,12 @@ impl Address {
     }
 }
 
-/// Whether this is how the address is written in its canonical form. Nothing is allocated for it.
+/// Whether this text, which the address was read from, is its canonical form. Nothing is allocated for it.
 fn is_written(ip: IpAddr, text: &str) -> bool {
+    // Four numbers and three dots are read in no other form than the one that they are written in.
+    if ip.is_ipv4() && !text.contains(':') {
+        return true;
+    }
     /// What is still to come.
     struct Expected<'t>(&'t str);
 

@@ -3,41 +3,26 @@
 //! CoreDNS has `coredns_proxy_*` now. The `coredns_forward_*` that went before are shown too, for
 //! dashboards and alerts still ask for them; their durations have the label `rcode`, as in CoreDNS 1.10.
 
-use prometheus::{
-    core::{Collector, Desc},
-    proto::MetricFamily,
-};
+use std::sync::Arc;
+
+use prometheus::proto::MetricFamily;
 
 use super::families::{Family, RCODE_NAMES};
-use crate::forward::counters::{BUCKETS, Counters, Durations, FIRST_BOUND, UpstreamCounters};
+use crate::forward::counters::{BUCKETS, Counters, Durations, FIRST_BOUND, PROTOS, UpstreamCounters};
 
-/// Reads counters when it is asked to.
-pub struct ForwardCollector(Counters);
-
-impl ForwardCollector {
-    /// A collector for these.
-    pub fn new(counters: Counters) -> Self {
-        Self(counters)
-    }
+/// Every family that has a series.
+pub(super) fn families(counters: &Counters) -> Vec<MetricFamily> {
+    let upstreams = counters.upstreams();
+    let mut families = whole(counters);
+    families.extend(coredns(&upstreams));
+    families.extend(ours(&upstreams));
+    families.retain(|family| !family.get_metric().is_empty());
+    families
 }
 
-impl Collector for ForwardCollector {
-    /// Which upstreams there will be nobody knows.
-    fn desc(&self) -> Vec<&Desc> {
-        Vec::new()
-    }
+const IN_FLIGHT: (&str, &str) = ("clusterdns_forward_in_flight", "Questions that upstreams are asked now.");
 
-    fn collect(&self) -> Vec<MetricFamily> {
-        let upstreams = self.0.upstreams();
-        let mut families = whole(&self.0);
-        families.extend(coredns(&upstreams));
-        families.extend(ours(&upstreams));
-        families.retain(|family| !family.get_metric().is_empty());
-        families
-    }
-}
-
-type Upstreams = [(String, std::sync::Arc<UpstreamCounters>)];
+type Upstreams = [(String, Arc<UpstreamCounters>)];
 
 /// What has no upstream. These are there from the start, so that an alert on their rate sees the first event.
 fn whole(counters: &Counters) -> Vec<MetricFamily> {
@@ -92,7 +77,7 @@ fn whole(counters: &Counters) -> Vec<MetricFamily> {
             family.finish()
         })
         .collect();
-    let mut in_flight = Family::gauge("clusterdns_forward_in_flight", "Questions that upstreams are asked now.");
+    let mut in_flight = Family::gauge(IN_FLIGHT.0, IN_FLIGHT.1);
     in_flight.push(&[], shown(counters.in_flight.get()));
     families.push(in_flight.finish());
     families
@@ -183,4 +168,76 @@ fn shown(gauge: i64) -> u64 {
 }
 
 /// In the order of [`Proto`](crate::forward::counters::Proto).
-const PROTO_NAMES: [&str; crate::forward::counters::PROTOS] = ["udp", "tcp", "tcp-tls"];
+const PROTO_NAMES: [&str; PROTOS] = ["udp", "tcp", "tcp-tls"];
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use prometheus::TextEncoder;
+    use tokio::{net::UdpSocket, runtime::Handle};
+
+    use super::*;
+    use crate::{
+        forward::{Asking, Forwarder, Options, Over, options::To},
+        records::name::Name,
+    };
+
+    /// A of `a.`
+    const QUERY: &[u8] = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";
+
+    async fn scrape_after_one_question() -> (String, String) {
+        let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let to = upstream.local_addr().unwrap();
+        let counters = Counters::default();
+        let options = Options::new(Name::root(), vec![To::Plain(to)]);
+        let forwarder = Forwarder::new(options, &counters, &Handle::current()).unwrap();
+        let answers = async {
+            let mut message = [0; 512];
+            let (length, client) = upstream.recv_from(&mut message).await.unwrap();
+            message[2] |= 0x80;
+            message[3] |= 3;
+            upstream.send_to(&message[..length], client).await.unwrap();
+        };
+        let asking = Asking { query: QUERY, over: Over::Udp, reply_octets_max: 512 };
+        let (answer, ()) = tokio::join!(forwarder.ask(&asking), answers);
+        assert_eq!(answer.unwrap().rcode(), 3);
+        (TextEncoder::new().encode_to_string(&families(&counters)).unwrap(), to.to_string())
+    }
+
+    #[tokio::test]
+    async fn dashboards_find_the_names_of_now_and_of_before() {
+        let (text, to) = scrape_after_one_question().await;
+        for line in [
+            format!(
+                "coredns_proxy_request_duration_seconds_count{{proxy_name=\"forward\",rcode=\"NXDOMAIN\",to=\"{to}\"}} 1"
+            ),
+            format!("coredns_proxy_conn_cache_misses_total{{proto=\"udp\",proxy_name=\"forward\",to=\"{to}\"}} 1"),
+            format!("coredns_forward_requests_total{{to=\"{to}\"}} 1"),
+            format!("coredns_forward_responses_total{{rcode=\"NXDOMAIN\",to=\"{to}\"}} 1"),
+            format!("coredns_forward_request_duration_seconds_bucket{{rcode=\"NXDOMAIN\",to=\"{to}\",le=\"8.192\"}} 1"),
+            "coredns_forward_healthcheck_broken_total 0".to_owned(),
+            "coredns_forward_max_concurrent_rejects_total 0".to_owned(),
+            "clusterdns_forward_in_flight 0".to_owned(),
+            format!("clusterdns_forward_upstream_down{{to=\"{to}\"}} 0"),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\nis not in\n{text}");
+        }
+        assert!(!text.contains("healthcheck_failures") && !text.contains("conn_cache_hits"), "{text}");
+    }
+
+    #[test]
+    fn upstreams_beyond_those_that_are_counted_apart_are_counted_together() {
+        let counters = Counters::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let forwarders: Vec<Arc<Forwarder>> = (0..300u16)
+            .map(|number| {
+                let to = To::Plain(([10, 0, (number / 256) as u8, number as u8], 53).into());
+                Forwarder::new(Options::new(Name::root(), vec![to]), &counters, runtime.handle()).unwrap()
+            })
+            .collect();
+        assert_eq!((forwarders.len(), counters.upstreams().len()), (300, 257));
+        let text = TextEncoder::new().encode_to_string(&families(&counters)).unwrap();
+        assert!(text.contains("clusterdns_forward_upstream_down{to=\"other\"} 0"), "{text}");
+    }
+}

@@ -84,6 +84,18 @@ impl Store {
         self.publish_touched(now_unix_secs);
     }
 
+    /// From now on these views are kept up to date. All that is known is in them when this comes back.
+    pub fn show(&mut self, views: Vec<Arc<View>>, now_unix_secs: u32) {
+        let is_stale = self.views.iter().any(|view| view.is_stale());
+        self.views = views;
+        self.set_stale(is_stale);
+        self.publish_all(now_unix_secs);
+        for (key, pod) in &self.pods {
+            self.publish_pod(key, None, Some(pod));
+        }
+        self.vouch(self.known);
+    }
+
     /// Says whether what is known is a state that was saved before.
     pub fn set_stale(&self, stale: bool) {
         self.views.iter().for_each(|view| view.set_stale(stale));

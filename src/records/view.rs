@@ -257,6 +257,14 @@ impl View {
         }
     }
 
+    /// Whether it is what these options make: then it need not be made anew.
+    pub fn is_of(&self, options: &ViewOptions) -> bool {
+        let primary = options.zones.iter().find(|zone| !zone.reverse);
+        let mut options = options.clone();
+        options.zones.sort_by_key(|zone| std::cmp::Reverse(zone.labels));
+        self.options == options && self.primary.as_ref() == primary
+    }
+
     /// Whether `labels` lets an object through.
     pub fn selects(&self, labels: &objects::Labels) -> bool {
         self.options.labels.as_ref().is_none_or(|selector| selector.matches(labels))

@@ -6,7 +6,7 @@ use hickory_proto::{
     serialize::binary::BinDecodable,
 };
 
-use super::{Asked, Finding, Looked, Memory, Next, REPLY_OCTETS_MAX, Responder, query::Query};
+use super::{Asked, By, Finding, Looked, Memory, Next, REPLY_OCTETS_MAX, Responder, query::Query};
 use crate::{
     answers::{
         foreign::{Foreign, Ttl},
@@ -20,8 +20,12 @@ use crate::{
 pub(super) enum Lead {
     /// Nothing: the tables have this.
     Said(Foreign, Books),
+    /// The stages in front of the tables of this route's server are to be asked.
+    Early(usize),
     /// The stages of this route's server are to be asked.
     Ask(usize),
+    /// The tables may know more in a moment.
+    Wait,
     /// The CNAMEs of `partial` lead to `target`, in wire form.
     Chase { partial: Foreign, target: Vec<u8>, books: Books },
     /// One of these names was meant, in this order, or none, which is `miss`.
@@ -34,16 +38,23 @@ pub(super) struct Books {
     pub(super) route: Option<usize>,
     pub(super) finished: Option<Finished>,
     pub(super) looked: Option<Looked>,
+    pub(super) by: By,
 }
 
-/// Asks the tables. None where what they say cannot stand in a message.
-pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Option<Lead> {
+/// Asks the tables; those of the route that it is `behind`, if it is. None where what they say cannot stand in a message.
+pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked, behind: Option<usize>) -> Option<Lead> {
     let mut memory = Box::new(Memory::starting_at(fastrand::usize(..)));
+    memory.finding.behind = behind;
     let question = query.read(&mut memory.finding.name);
     let ending = responder.settle(&question, asked, &mut memory.finding, &mut Nobody);
-    let books = Books { route: ending.route, finished: ending.finished, looked: None };
-    if let (Next::Ask, Some(route)) = (ending.next, ending.route) {
-        return Some(Lead::Ask(route));
+    let books = Books { route: ending.route, finished: ending.finished, ..Books::default() };
+    match (ending.next, ending.route) {
+        (Next::Early, Some(route)) => return Some(Lead::Early(route)),
+        (Next::Ask, Some(route)) => return Some(Lead::Ask(route)),
+        _ => {}
+    }
+    if ending.next == Next::Wait {
+        return Some(Lead::Wait);
     }
     let mut buffer = vec![0; REPLY_OCTETS_MAX];
     let (ending, octets) = responder.write(&question, asked, REPLY_OCTETS_MAX, &mut memory, &mut buffer);
@@ -54,7 +65,8 @@ pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Optio
             let candidates = candidates(responder, books.route?, &memory.finding)?;
             Lead::Complete { candidates, miss: said, books }
         }
-        Next::Ask | Next::Transfer | Next::Nothing => Lead::Said(said, books),
+        // Between the two looks the cluster may have become known, or the wait for it over.
+        Next::Early | Next::Ask | Next::Wait | Next::Transfer | Next::Nothing => Lead::Said(said, books),
     })
 }
 

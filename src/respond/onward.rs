@@ -18,7 +18,7 @@ use std::{
 use tokio::time::timeout;
 
 use super::{
-    Asked, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
+    Asked, By, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
     led::{self, Books, Lead},
     plan::Server,
     query::Query,
@@ -49,28 +49,29 @@ pub struct Resumed {
 
 /// Asks others for one client.
 #[derive(Clone)]
-struct Onward {
-    responder: Arc<Responder>,
-    asked: Asked,
+pub(super) struct Onward {
+    pub(super) responder: Arc<Responder>,
+    pub(super) asked: Asked,
 }
 
 /// What was said to a question.
 #[derive(Clone)]
-struct Said {
-    reply: Arc<Foreign>,
-    shown: Shown,
-    books: Books,
+pub(super) struct Said {
+    pub(super) reply: Arc<Foreign>,
+    pub(super) shown: Shown,
+    pub(super) books: Books,
 }
 
 /// Nobody said anything.
-struct Unsaid {
-    rcode: u16,
-    why: Why,
-    error: String,
-    books: Books,
+pub(super) struct Unsaid {
+    pub(super) rcode: u16,
+    pub(super) why: Why,
+    /// None where that is an answer.
+    pub(super) error: Option<String>,
+    pub(super) books: Books,
 }
 
-type Heard = Result<Said, Unsaid>;
+pub(super) type Heard = Result<Said, Unsaid>;
 
 /// A name leads on so often: an alias of an alias of a completed name is three.
 const HOPS_MAX: usize = 8;
@@ -102,13 +103,30 @@ impl Responder {
 
 impl Onward {
     /// What a client would hear that asks this.
-    fn hop(&self, query: Query, hops_left: usize) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
+    pub(super) fn hop(&self, query: Query, hops_left: usize) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
         Box::pin(async move {
             let Some(hops_left) = hops_left.checked_sub(1) else { return Err(Unsaid::endless()) };
-            let lead = led::look(&self.responder, &query, &self.asked);
+            self.lead(None, query, hops_left).await
+        })
+    }
+
+    /// What the tables lead to, those of the route that it is `behind`, if it is.
+    pub(super) fn lead(
+        &self,
+        behind: Option<usize>,
+        query: Query,
+        hops_left: usize,
+    ) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
+        Box::pin(async move {
+            let lead = led::look(&self.responder, &query, &self.asked, behind);
             match lead.ok_or_else(|| Unsaid::unfit(Books::default()))? {
                 Lead::Said(reply, books) => Ok(self.own(reply, books)),
+                Lead::Early(route) => self.early(route, query, hops_left).await,
                 Lead::Ask(route) => self.ask(route, query).await,
+                Lead::Wait => {
+                    self.responder.starting.over().await;
+                    self.lead(behind, query, hops_left).await
+                }
                 Lead::Chase { partial, target, books } => {
                     // Whatever becomes of the target, the alias exists (behaviour A4).
                     let Ok(rest) = self.hop(query.about(&target), hops_left).await else {
@@ -146,7 +164,7 @@ impl Onward {
     }
 
     /// A reply that was made here passes the cache of its server, which keeps none of it and limits its TTLs.
-    fn own(&self, reply: Foreign, books: Books) -> Said {
+    pub(super) fn own(&self, reply: Foreign, books: Books) -> Said {
         let server = books.route.map(|route| self.responder.server(route));
         let ttl = match (server.and_then(|server| server.stages.cache.as_deref()), reply.min_ttl_secs()) {
             (Some(cache), Some(ttl_secs)) => Ttl::All(cache.clamp_secs(ttl_secs, reply.kind() != Kind::NoError)),
@@ -184,7 +202,9 @@ impl Onward {
                         cache.count_stale();
                         Ok(Said::kept(hit, route))
                     }
-                    None => Err(unsaid),
+                    None => {
+                        Err(Unsaid { books: Books { looked: Looked::missed(cache, &name), ..unsaid.books }, ..unsaid })
+                    }
                 },
                 said => said,
             },
@@ -225,7 +245,8 @@ impl Onward {
         let server = self.responder.server(route);
         let mut name = QueryName::new();
         let question = query.read(&mut name);
-        let reply = self.forward(server, &query, &question, &name, route).await.ok();
+        // It is for clients of any size.
+        let reply = self.forward(server, &query, &question, &name, route, REPLY_OCTETS_MAX).await.ok();
         let cache = server.stages.cache.as_ref()?;
         let shown = cache.renew(refresh, &question, &name, reply.as_ref(), Instant::now())?;
         Some(Said { reply: reply?, shown, books: Books { looked: Some(Looked::Missed), ..Books::of(route) } })
@@ -236,9 +257,10 @@ impl Onward {
         let server = self.responder.server(route);
         let mut name = QueryName::new();
         let question = query.read(&mut name);
-        let reply = self.forward(server, &query, &question, &name, route).await?;
+        let limit_octets = self.asked.limit_octets(&question);
+        let reply = self.forward(server, &query, &question, &name, route, limit_octets).await?;
         let (shown, looked) = match &server.stages.cache {
-            Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Some(Looked::Missed)),
+            Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Looked::missed(cache, &name)),
             None => (reply.as_it_came(), None),
         };
         Ok(Said { reply, shown, books: Books { looked, ..Books::of(route) } })
@@ -252,20 +274,20 @@ impl Onward {
         question: &Question<'_>,
         name: &QueryName,
         route: usize,
+        reply_octets_max: usize,
     ) -> Result<Arc<Foreign>, Unsaid> {
         let over = match self.asked.transport {
             Transport::Udp => Over::Udp,
             Transport::Tcp => Over::Tcp,
         };
-        let asking = Asking { query: query.message(), over, reply_octets_max: self.asked.limit_octets(question) };
+        let asking = Asking { query: query.message(), over, reply_octets_max };
         let takers = server.stages.takers(name);
         for (place, forwarder) in takers.iter().enumerate() {
             let answer = forwarder.ask(&asking).await.map_err(|failure| Unsaid::failed(&failure, route))?;
             if place + 1 < takers.len() && forwarder.hands_on(&answer) {
                 continue;
             }
-            let books = Books { route: Some(route), ..Books::default() };
-            return Foreign::read(&answer.message, question).map(Arc::new).map_err(|_| Unsaid::unfit(books));
+            return Foreign::read(&answer.message, question).map(Arc::new).map_err(|_| Unsaid::unfit(Books::of(route)));
         }
         Err(Unsaid::nobody(route, server.unanswered))
     }
@@ -290,7 +312,7 @@ impl Onward {
                 let mut failure = Reply::new(question, limit_octets, &mut targets, &mut reply);
                 let why = self.responder.plan().tells_why.then_some(unsaid.why);
                 octets = failure.finish(question, 0, unsaid.rcode, why);
-                (rcode, books, error) = (unsaid.rcode, unsaid.books, Some(unsaid.error));
+                (rcode, books, error) = (unsaid.rcode, unsaid.books, unsaid.error);
             }
         }
         reply.truncate(octets);
@@ -301,6 +323,7 @@ impl Onward {
             dnssec_ok: question.edns.is_some_and(|edns| edns.dnssec_ok),
             finished: books.finished,
             looked: books.looked,
+            by: books.by,
             reply_octets: octets,
         };
         Resumed { reply, outcome, error }
@@ -310,38 +333,38 @@ impl Onward {
 impl Said {
     fn kept(hit: Hit, route: usize) -> Self {
         let looked = Some(Looked::of(&hit));
-        Self { reply: hit.reply, shown: hit.shown, books: Books { route: Some(route), finished: None, looked } }
+        Self { reply: hit.reply, shown: hit.shown, books: Books { looked, by: By::Cache, ..Books::of(route) } }
     }
 }
 
 impl Unsaid {
     fn failed(failure: &Failure, route: usize) -> Self {
         let why = if failure.rcode() == code::REFUSED { Why::Busy } else { Why::NoReply };
-        Self { rcode: failure.rcode(), why, error: failure.to_string(), books: Books::of(route) }
+        Self { rcode: failure.rcode(), why, error: Some(failure.to_string()), books: Books::of(route) }
     }
 
     fn came_back(route: usize) -> Self {
-        let error = "the question came back from an upstream".into();
+        let error = Some("the question came back from an upstream".into());
         Self { rcode: code::REFUSED, why: Why::Loop, error, books: Books::of(route) }
     }
 
-    fn unfit(books: Books) -> Self {
-        let error = "an upstream's reply does not hold together".into();
+    pub(super) fn unfit(books: Books) -> Self {
+        let error = Some("an upstream's reply does not hold together".into());
         Self { rcode: code::SERVFAIL, why: Why::NoReply, error, books }
     }
 
     fn endless() -> Self {
-        let error = format!("a name leads to another one more than {HOPS_MAX} times");
+        let error = Some(format!("a name leads to another one more than {HOPS_MAX} times"));
         Self { rcode: code::SERVFAIL, why: Why::Target, error, books: Books::default() }
     }
 
     fn nobody(route: usize, rcode: u16) -> Self {
-        Self { rcode, why: Why::NotServed, error: "no next plugin found".into(), books: Books::of(route) }
+        Self { rcode, why: Why::NotServed, error: Some("no next plugin found".into()), books: Books::of(route) }
     }
 }
 
 impl Books {
-    fn of(route: usize) -> Self {
-        Self { route: Some(route), ..Self::default() }
+    pub(super) fn of(route: usize) -> Self {
+        Self { route: Some(route), by: By::Forward, ..Self::default() }
     }
 }

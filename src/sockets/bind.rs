@@ -2,7 +2,8 @@
 //!
 //! A port that two programs share by `SO_REUSEPORT` gives each of them half of the questions, and
 //! says so to nobody. So an address is first taken alone, without that option, which fails if
-//! anybody has it; then as many sockets share it as there are threads.
+//! anybody has it; then as many sockets share it as there are threads. Only where a successor may take
+//! its place beside its predecessor ([`bind_beside`]) the second attempt is made all the same.
 //!
 //! Addresses that cannot be had are the first thing a new user meets, so a [`BindError`] is one
 //! sentence with what to do.
@@ -83,10 +84,29 @@ const PORT_ATTEMPTS: usize = 16;
 /// Takes an address for UDP, with `udp_count` sockets, and for TCP. Port 0 stands for one that the
 /// system picks, the same for both.
 pub fn bind_both(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
+    bind_alone(address, udp_count, Kind::Tcp)
+}
+
+/// The same, and a successor may take it too ([`bind_beside`]).
+pub fn bind_shared(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
+    bind_alone(address, udp_count, Kind::SharedTcp)
+}
+
+/// Takes an address beside a predecessor of the same user that shares it: until that one ends, the system
+/// spreads clients over both. Whoever does this serves at once, for what comes to a socket that is closed again
+/// is lost.
+pub fn bind_beside(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
+    let udp = or_ipv4(address, |address| open_all(address, udp_count))?;
+    let address = local_address(&udp[0], Kind::SharedUdp, address)?;
+    let tcp = open(Kind::SharedTcp, address)?.into();
+    Ok(Bound { address, udp, tcp })
+}
+
+fn bind_alone(address: SocketAddr, udp_count: usize, tcp: Kind) -> Result<Bound, BindError> {
     if address.port() != 0 {
-        return try_both(address, udp_count);
+        return try_both(address, udp_count, tcp);
     }
-    pick(|| try_both(address, udp_count))
+    pick(|| try_both(address, udp_count, tcp))
 }
 
 /// Lets the system pick again where a port was free for UDP and taken for TCP.
@@ -100,10 +120,10 @@ fn pick<T>(mut attempt: impl FnMut() -> Result<T, BindError>) -> Result<T, BindE
     attempt()
 }
 
-fn try_both(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
+fn try_both(address: SocketAddr, udp_count: usize, tcp: Kind) -> Result<Bound, BindError> {
     let udp = bind_udp(address, udp_count)?;
     let address = local_address(&udp[0], Kind::Udp, address)?;
-    let tcp = bind_tcp(address)?;
+    let tcp = open(tcp, address)?.into();
     Ok(Bound { address, udp, tcp })
 }
 
@@ -114,6 +134,10 @@ pub fn bind_udp(address: SocketAddr, count: usize) -> Result<Vec<Socket>, BindEr
     let probe = or_ipv4(address, |address| open(Kind::Udp, address))?;
     let address = local_address(&probe, Kind::Udp, address)?;
     drop(probe);
+    open_all(address, count)
+}
+
+fn open_all(address: SocketAddr, count: usize) -> Result<Vec<Socket>, BindError> {
     let count = if cfg!(target_os = "linux") { count.max(1) } else { 1 };
     (0..count).map(|_| open(Kind::SharedUdp, address)).collect()
 }
@@ -128,11 +152,16 @@ enum Kind {
     Udp,
     SharedUdp,
     Tcp,
+    SharedTcp,
 }
 
 impl Kind {
     fn protocol(self) -> &'static str {
-        if self == Self::Tcp { "TCP" } else { "UDP" }
+        if self.is_stream() { "TCP" } else { "UDP" }
+    }
+
+    fn is_stream(self) -> bool {
+        matches!(self, Self::Tcp | Self::SharedTcp)
     }
 }
 
@@ -156,7 +185,7 @@ fn open(kind: Kind, address: SocketAddr) -> Result<Socket, BindError> {
 
 fn try_open(kind: Kind, address: SocketAddr) -> io::Result<Socket> {
     let (socket_type, protocol) =
-        if kind == Kind::Tcp { (Type::STREAM, Protocol::TCP) } else { (Type::DGRAM, Protocol::UDP) };
+        if kind.is_stream() { (Type::STREAM, Protocol::TCP) } else { (Type::DGRAM, Protocol::UDP) };
     let socket = Socket::new(Domain::for_address(address), socket_type, Some(protocol))?;
     if is_ipv6_wildcard(address) {
         // IPv4 clients come to it too, as mapped addresses.
@@ -171,9 +200,14 @@ fn try_open(kind: Kind, address: SocketAddr) -> io::Result<Socket> {
         }
         // Connections of our predecessor that are not quite closed do not keep us out.
         Kind::Tcp => socket.set_reuse_address(true)?,
+        Kind::SharedTcp => {
+            socket.set_reuse_address(true)?;
+            #[cfg(target_os = "linux")]
+            socket.set_reuse_port(true)?;
+        }
     }
     socket.bind(&address.into())?;
-    if kind == Kind::Tcp {
+    if kind.is_stream() {
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
     }

@@ -69,17 +69,10 @@ impl<E: Events> Streams<E> {
         self.connections.open()
     }
 
-    /// Serves a listener, which is the plan's number `listener_index`, until `stop` says so. Then
-    /// what has been received is answered and everything is closed; this comes back when all that
-    /// is done, or the drain timeout is over.
-    pub async fn serve<A: Answer>(
-        self: Arc<Self>,
-        listener: TcpListener,
-        listener_index: usize,
-        answer: A,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        let mut door = Door { streams: self, listener_index, answer, stop: stop.clone(), connections: JoinSet::new() };
+    /// Serves a listener until `stop` says so. Then what has been received is answered and everything is
+    /// closed; this comes back when all that is done, or the drain timeout is over.
+    pub async fn serve<A: Answer>(self: Arc<Self>, listener: TcpListener, answer: A, mut stop: watch::Receiver<bool>) {
+        let mut door = Door { streams: self, answer, stop: stop.clone(), connections: JoinSet::new() };
         loop {
             select! {
                 accepted = listener.accept() => match accepted {
@@ -98,7 +91,6 @@ impl<E: Events> Streams<E> {
 /// A listener's connections.
 struct Door<A, E> {
     streams: Arc<Streams<E>>,
-    listener_index: usize,
     answer: A,
     stop: watch::Receiver<bool>,
     connections: JoinSet<Closed>,
@@ -123,7 +115,7 @@ impl<A: Answer, E: Events> Door<A, E> {
         // Replies are written when they are complete: there is nothing to wait for. A socket that
         // does not take the option works all the same.
         let _ = stream.set_nodelay(true);
-        let asked = Asked { client, transport: Transport::Tcp, listener: self.listener_index };
+        let asked = Asked { client, transport: Transport::Tcp, listener: 0 };
         let respondent = Respondent { answer: self.answer.clone(), asked, streams: streams.clone() };
         self.connections.spawn(Connection::new(stream, respondent, ticket, self.stop.clone(), now).run());
     }
@@ -202,7 +194,7 @@ mod tests {
     async fn a_system_without_descriptors_is_left_alone_for_a_while() {
         let (events, (_, stop)) = (Failures::default(), watch::channel(false));
         let streams = Streams::new(TcpLimits::default(), events.clone());
-        let door = Door { streams, listener_index: 0, answer: Nothing, stop, connections: JoinSet::new() };
+        let door = Door { streams, answer: Nothing, stop, connections: JoinSet::new() };
         let bear = async |error: io::Error| {
             let begun = Instant::now();
             door.bear(&error).await;

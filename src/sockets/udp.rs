@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -23,7 +24,7 @@ use super::{
     later::{Later, Waiting},
 };
 use crate::respond::{
-    Asked, Begun, Memory, Outcome, Transport,
+    Asked, Begun, Exchange, Memory, Outcome, Transport,
     serving::{Desk, Serving},
 };
 
@@ -68,6 +69,9 @@ impl<T: Tally, E: Events> Worker<T, E> {
         loop {
             // Looked at before the socket: a signal may end the wait while packets are queued.
             let stopping = self.stop.load(Ordering::Relaxed);
+            if stopping && stop_seen.is_none() {
+                turn_away(&self.socket);
+            }
             if stopping && stop_seen.get_or_insert_with(Instant::now).elapsed() > DRAIN_MAX {
                 return;
             }
@@ -113,9 +117,13 @@ impl<T: Tally, E: Events> Worker<T, E> {
             });
             let waiting = Waiting { packet: packet.bytes, asked, begun: started };
             match begun {
-                Begun::Answered(outcome) => self.push(&waiting, packet.path, &outcome, outbox, runs),
+                Begun::Answered(outcome) => {
+                    self.count(&waiting, space, &outcome, runs);
+                    outbox.push(packet.path, outcome.reply_octets);
+                }
                 Begun::Aging(outcome, refresh) => {
-                    self.push(&waiting, packet.path, &outcome, outbox, runs);
+                    self.count(&waiting, space, &outcome, runs);
+                    outbox.push(packet.path, outcome.reply_octets);
                     self.later.refresh(waiting, desk.clone(), refresh);
                 }
                 Begun::Waits => {
@@ -137,10 +145,11 @@ impl<T: Tally, E: Events> Worker<T, E> {
     }
 
     #[inline]
-    fn push(&self, asking: &Waiting<'_>, path: &ReturnPath, outcome: &Outcome, outbox: &mut Outbox, runs: &mut Runs) {
-        self.tally.answered(&asking.asked, asking.packet.len(), outcome);
+    fn count(&self, asking: &Waiting<'_>, space: &[u8], outcome: &Outcome, runs: &mut Runs) {
+        let reply = &space[..outcome.reply_octets];
+        let exchange = Exchange { asked: &asking.asked, query: asking.packet, reply, outcome };
+        self.tally.answered(&exchange, asking.begun);
         runs.add(outcome.route);
-        outbox.push(path, outcome.reply_octets);
     }
 
     fn flush(&self, outbox: &mut Outbox) {
@@ -150,6 +159,22 @@ impl<T: Tally, E: Events> Worker<T, E> {
         }
     }
 }
+
+/// Has the system give this socket no further packets, so that none is lost between the last look and its
+/// end: those of other threads, or of a successor, get them. A socket that is connected hears only its peer,
+/// and nobody sends from this one. Where the system does not let it there is that moment.
+fn turn_away(socket: &Socket) {
+    let local = socket.local_addr().ok().and_then(|address| address.as_socket());
+    let nobody = local.map(|local| match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    });
+    let _ = nobody.map(|ip| socket.connect(&SocketAddr::new(ip, DISCARD).into()));
+}
+
+/// A port that nobody sends from.
+const DISCARD: u16 = 9;
 
 /// The way back for replies that were waited for: through the socket that the question came by.
 struct WayBack {

@@ -22,18 +22,29 @@ fn faults() -> Vec<(&'static str, Fault)> {
         ("nothing", Fault::body(200, "")),
         ("an empty object", Fault::body(200, "{}\n")),
         ("half an event", Fault::body(200, "{\"type\":\"ADDED\",\"obj")),
+        ("protobuf of nothing", Fault::protobuf(b"")),
+        ("JSON that is said to be protobuf", Fault::protobuf(b"{\"kind\":\"ServiceList\",\"items\":[]}\n")),
+        ("a frame without an end", Fault::protobuf(&[0, 0, 1, 0, 0x0a, 5])),
+        ("a frame of 4 GB", Fault::protobuf(&[0xff; 12])),
+        ("protobuf that calls itself nothing", Fault::protobuf(b"k8s\0")),
     ]
 }
 
-/// How the API server gives the first picture.
-const HABITS: [StreamingLists; 2] = [StreamingLists::Served, StreamingLists::Refused(422)];
+/// How the API server gives the first picture, and in which form everything.
+const HABITS: [(StreamingLists, Form); 4] = [
+    (StreamingLists::Served, Form::Protobuf),
+    (StreamingLists::Refused(422), Form::Protobuf),
+    (StreamingLists::Served, Form::Json),
+    (StreamingLists::Refused(422), Form::Json),
+];
 
 #[test]
 fn a_start_gets_over_whatever_goes_wrong_once() {
-    for habit in HABITS {
+    for (habit, form) in HABITS {
         side_by_side(faults(), |(what, fault)| {
             let api = shop();
             api.streaming_lists(habit);
+            api.speaks(form);
             let asked = if habit == StreamingLists::Served { Asked::Any } else { Asked::List };
             for plural in WATCHED {
                 api.fail_next(plural, fault.clone().on(asked));
@@ -51,13 +62,14 @@ fn a_start_gets_over_whatever_goes_wrong_once() {
 
 #[test]
 fn a_watch_gets_over_whatever_goes_wrong_once() {
-    for habit in HABITS {
+    side_by_side(HABITS, |(habit, form)| {
         let api = shop();
         api.streaming_lists(habit);
+        api.speaks(form);
         let server = following(&api);
         let meanwhile = server.meanwhile("web.shop", "A");
         for (number, (what, fault)) in faults().into_iter().enumerate() {
-            println!("{what}, streaming lists {habit:?}");
+            println!("{what}, streaming lists {habit:?}, {form:?}");
             for plural in WATCHED {
                 api.fail_next(plural, fault.clone());
                 api.order(plural, Order::End);
@@ -71,7 +83,7 @@ fn a_watch_gets_over_whatever_goes_wrong_once() {
             server.answers(&format!("other-{number}.svc.cluster.local."), "A", "NODATA");
         }
         assert_eq!(meanwhile.heard(), ["10.0.0.1"]);
-    }
+    });
 }
 
 /// What a stream may say, or how it may end.
@@ -104,6 +116,10 @@ fn orders() -> Vec<(&'static str, Order)> {
             "a nameless deletion",
             line(r#"{"type":"DELETED","object":{"kind":"Service","apiVersion":"v1","metadata":{}}}"#),
         ),
+        ("a frame of 4 GB", Order::Octets(vec![0xff; 64])),
+        ("a frame of nothing", Order::Octets(vec![0; 4])),
+        ("a frame of garbage", Order::Octets([&[0, 0, 0, 7][..], b"garbage\n"].concat())),
+        ("a line among frames", Order::Octets(b"{\"type\":\"ADDED\",\"object\":{}}\n".to_vec())),
         ("error 410", Order::Error(410)),
         ("error 403", Order::Error(403)),
         ("error 429", Order::Error(429)),
@@ -113,13 +129,14 @@ fn orders() -> Vec<(&'static str, Order)> {
 
 #[test]
 fn a_stream_may_say_anything_and_changes_arrive_all_the_same() {
-    for habit in HABITS {
+    side_by_side(HABITS, |(habit, form)| {
         let api = shop();
         api.streaming_lists(habit);
+        api.speaks(form);
         let server = following(&api);
         let meanwhile = server.meanwhile("web.shop", "A");
         for (number, (what, order)) in orders().into_iter().enumerate() {
-            println!("{what}, streaming lists {habit:?}");
+            println!("{what}, streaming lists {habit:?}, {form:?}");
             eventually("the streams", || WATCHED.iter().all(|plural| api.streams(plural) > 0));
             for plural in WATCHED {
                 // Silence is noticed soon where bookmarks are missed.
@@ -136,7 +153,7 @@ fn a_stream_may_say_anything_and_changes_arrive_all_the_same() {
         }
         assert_eq!(meanwhile.heard(), ["10.0.0.1"]);
         server.measures("clusterdns_source_stale_seconds", &[], |secs| secs == 0.0);
-    }
+    });
 }
 
 #[test]

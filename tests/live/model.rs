@@ -53,6 +53,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(Order::Error(500)),
         Just(Order::Line("garbage".into())),
         Just(Order::Line(String::new())),
+        Just(Order::Octets(vec![0xff; 5])),
     ];
     let fault = prop_oneof![
         Just(Fault::status(410)),
@@ -79,9 +80,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-fn habits() -> impl Strategy<Value = (StreamingLists, TooOld, usize)> {
+fn habits() -> impl Strategy<Value = (StreamingLists, TooOld, Form, usize)> {
     let streaming_lists = prop_oneof![Just(StreamingLists::Served), Just(StreamingLists::Refused(422))];
-    (streaming_lists, prop_oneof![Just(TooOld::Event), Just(TooOld::Response)], 1..4_usize)
+    let too_old = prop_oneof![Just(TooOld::Event), Just(TooOld::Response)];
+    (streaming_lists, too_old, prop_oneof![Just(Form::Protobuf), Just(Form::Json)], 1..4_usize)
 }
 
 proptest! {
@@ -92,10 +94,11 @@ proptest! {
 
     #[test]
     fn after_each_quiet_moment_all_answers_are_those_of_the_model(steps in steps(), habits in habits()) {
-        let (streaming_lists, too_old, page) = habits;
+        let (streaming_lists, too_old, form, page) = habits;
         let api = shop();
         api.streaming_lists(streaming_lists);
         api.too_old(too_old);
+        api.speaks(form);
         api.pages_of(page);
         let server = following(&api);
         let meanwhile = server.meanwhile("web.shop", "A");

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{api::*, logs, patience::*, running::*};
 
 const LEFT_OUT: &str = "clusterdns_objects_left_out_total";
+const FORMS: [Form; 2] = [Form::Protobuf, Form::Json];
 
 #[test]
 fn a_bad_service_keeps_its_last_good_state_through_events_and_lists() {
@@ -18,22 +19,25 @@ fn a_bad_service_keeps_its_last_good_state_through_events_and_lists() {
         ("/spec/ports", json!([{"port": "http"}])),
         ("/spec", json!("x")),
     ];
-    side_by_side(spoilt, |(pointer, value)| keeps_its_last_good_state(pointer, &value));
+    let cases = spoilt.into_iter().flat_map(|spoilt| FORMS.map(|form| (spoilt.clone(), form)));
+    side_by_side(cases, |((pointer, value), form)| keeps_its_last_good_state(pointer, &value, form));
 }
 
+/// In protobuf it would be nothing at all.
 #[test]
 fn a_list_is_no_spec() {
-    keeps_its_last_good_state("/spec", &json!([]));
+    keeps_its_last_good_state("/spec", &json!([]), Form::Json);
 }
 
 /// Name and namespace say which object it is, whatever else is wrong with it.
 #[test]
 fn bad_metadata_do_not_hide_which_object_it_is() {
-    keeps_its_last_good_state("/metadata/labels", &json!(5));
+    side_by_side(FORMS, |form| keeps_its_last_good_state("/metadata/labels", &json!(5), form));
 }
 
-fn keeps_its_last_good_state(pointer: &str, value: &Value) {
+fn keeps_its_last_good_state(pointer: &str, value: &Value, form: Form) {
     let api = shop();
+    api.speaks(form);
     let server = following(&api);
     let meanwhile = server.meanwhile("web.shop", "A");
     api.apply(service("shop/web").cluster_ip("10.0.0.2").with(pointer, value.clone()));
@@ -55,8 +59,10 @@ fn keeps_its_last_good_state(pointer: &str, value: &Value) {
 fn a_bad_slice_keeps_its_last_good_endpoints() {
     let spoilt =
         [("/endpoints", json!(7)), ("/endpoints", json!([{"addresses": [3]}])), ("/ports", json!([{"port": "http"}]))];
-    side_by_side(spoilt, |(pointer, value)| {
+    let cases = spoilt.into_iter().flat_map(|spoilt| FORMS.map(|form| (spoilt.clone(), form)));
+    side_by_side(cases, |((pointer, value), form)| {
         let api = shop();
+        api.speaks(form);
         let server = following(&api);
         let meanwhile = server.meanwhile("db.shop", "A");
         api.apply(slice("shop/db-abcde").ready("10.1.0.9").with(pointer, value.clone()));
@@ -80,9 +86,11 @@ fn a_bad_object_is_named_in_the_log() {
 
 #[test]
 fn a_list_with_bad_objects_gives_the_others() {
-    for habit in [StreamingLists::Served, StreamingLists::Refused(400)] {
+    let habits = [StreamingLists::Served, StreamingLists::Refused(400)];
+    for (habit, form) in habits.into_iter().flat_map(|habit| FORMS.map(|form| (habit, form))) {
         let api = shop();
         api.streaming_lists(habit);
+        api.speaks(form);
         api.apply(service("shop/bad").cluster_ip("10.0.0.2").with("/spec/ports", json!("http")));
         api.apply(service("shop/ghost").cluster_ip("10.0.0.3").nameless());
         api.apply(service("shop/nothing").with("/metadata", Value::Null));

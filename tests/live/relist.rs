@@ -17,9 +17,13 @@ enum Learned {
 fn what_vanished_is_gone_and_what_stayed_was_answered_all_along() {
     let ways = [Learned::InMidStream, Learned::AtTheStart, Learned::FromTheResponse];
     let habits = [StreamingLists::Served, StreamingLists::Refused(400)];
-    side_by_side(ways.into_iter().flat_map(|way| habits.map(|habit| (way, habit))), |(learned, habit)| {
+    let forms = [Form::Protobuf, Form::Json];
+    let cases = ways.into_iter().flat_map(|way| habits.map(|habit| (way, habit)));
+    let cases = cases.flat_map(|(way, habit)| forms.map(|form| (way, habit, form)));
+    side_by_side(cases, |(learned, habit, form)| {
         let api = shop();
         api.streaming_lists(habit);
+        api.speaks(form);
         api.apply(service("shop/goes").cluster_ip("10.0.0.5"));
         let server = following(&api);
         let (stays, changes) = (server.meanwhile("web.shop", "A"), server.meanwhile("db.shop", "A"));
@@ -33,9 +37,9 @@ fn what_vanished_is_gone_and_what_stayed_was_answered_all_along() {
         server.answers("bare.svc.cluster.local.", "A", "NXDOMAIN");
         server.answers("comes.shop", "A", "10.0.0.6");
         server.answers("db.shop", "A", "10.1.0.1 10.1.0.2");
-        assert_eq!(stays.heard(), ["10.0.0.1"], "{learned:?} {habit:?}");
+        assert_eq!(stays.heard(), ["10.0.0.1"], "{learned:?} {habit:?} {form:?}");
         let heard = changes.heard();
-        assert!(heard.iter().all(|word| word.starts_with("10.1.0.1")), "{learned:?} {habit:?}: {heard:?}");
+        assert!(heard.iter().all(|word| word.starts_with("10.1.0.1")), "{learned:?} {habit:?} {form:?}: {heard:?}");
         server.is_well();
         server.measures("clusterdns_source_stale_seconds", &[], |secs| secs == 0.0);
     });

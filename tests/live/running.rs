@@ -106,7 +106,7 @@ impl Setup {
         // Dropping tables takes a look at every thread for each of 200,000 slots: among this many
         // servers in a process that is most of the time. So they stay, 2 MB for each server.
         mem::forget(server.feed());
-        let live = Live::start_with(&config, &server, Pace::quick()).expect("a watch");
+        let live = Live::follow(&config, server.feed(), Pace::quick()).expect("a watch");
         server.start().expect("threads");
         let (dns, admin) = (server.addresses()[0], server.admin_addresses()[0]);
         Running { dns, admin, folder: Some(self.folder), live: Some(live), server: Some(server) }

@@ -1,8 +1,9 @@
 //! Walks through a message and believes nothing of it.
 //!
 //! A name may end in a pointer to a name that was read before, and to nothing else: so each octet of
-//! a name is read once, no chain of pointers is followed to check one, and what a pointer leads to
-//! is no TTL or address that is changed later.
+//! a name is checked once, and what a pointer leads to is no TTL or address that is changed later.
+//! Of a pointer to a pointer it is noted where that leads, so following one always comes to a label:
+//! no message costs more than its octets, and 255 for each of its names.
 
 use std::ops::Range;
 
@@ -46,8 +47,17 @@ pub(super) enum Section {
     Additional,
 }
 
-/// How long the name is that starts at an octet of the message; 0: none was read there. Pointers reach no farther.
-struct Names([u8; 1 << 14]);
+/// The names that start at each octet of the message, as far as pointers reach.
+struct Names(Vec<Named>);
+
+/// A name that was read.
+#[derive(Clone, Copy, Default)]
+struct Named {
+    /// Without compression; 0: there is none.
+    octets: u8,
+    /// The label or root that it starts with, where it is nothing but a pointer; otherwise 0.
+    leads_to: u16,
+}
 
 impl Record {
     /// Whether it is between the other server and us: OPT and signatures of the transaction.
@@ -58,7 +68,7 @@ impl Record {
 
 impl<'m> Walk<'m> {
     pub(super) fn new(message: &'m [u8]) -> Self {
-        let names = Names([0; 1 << 14]);
+        let names = Names(vec![Named::default(); message.len().min(POINTER_MAX + 1)]);
         Self { message, at: HEADER_OCTETS, names, pointers: Vec::new(), rcode_high: 0, error: None }
     }
 
@@ -80,11 +90,15 @@ impl<'m> Walk<'m> {
 
     /// Reads all records. Those of a reply that is cut end where it was cut.
     pub(super) fn records(&mut self, is_cut: bool) -> Option<Vec<Record>> {
-        let mut records = Vec::new();
+        let (mut records, mut ours) = (Vec::new(), 0);
         let sections = [(Section::Answer, 6), (Section::Authority, 8), (Section::Additional, 10)];
         for (section, count_at) in sections {
             for _ in 0..self.word(count_at)? {
-                match self.record(section) {
+                let record = self.record(section).filter(|record| {
+                    ours += usize::from(record.is_ours());
+                    ours <= OURS_MAX
+                });
+                match record {
                     Some(record) => records.push(record),
                     None if is_cut => return Some(records),
                     None => return None,
@@ -147,14 +161,15 @@ impl<'m> Walk<'m> {
     /// Reads the name at `start` and says where it ends.
     fn name(&mut self, start: usize) -> Option<usize> {
         let mut at = start;
-        let (end, rest_octets) = loop {
+        let (end, rest) = loop {
             match *self.message.get(at)? {
-                0 => break (at + 1, 1),
+                0 => break (at + 1, Named { octets: 1, leads_to: 0 }),
                 length if usize::from(length) <= LABEL_OCTETS_MAX => at += 1 + usize::from(length),
                 0xc0.. => {
                     self.message.get(at + 1)?;
                     self.pointers.push(at);
-                    break (at + 2, usize::from(self.names.length(self.pointer(at))?));
+                    let to = self.lands(at);
+                    break (at + 2, Named { octets: self.names.octets(to)?, leads_to: to as u16 });
                 }
                 _ => return None,
             }
@@ -162,16 +177,16 @@ impl<'m> Walk<'m> {
                 return None;
             }
         };
-        let length = at - start + rest_octets;
-        if length > NAME_OCTETS_MAX {
+        let octets = at - start + usize::from(rest.octets);
+        if octets > NAME_OCTETS_MAX {
             return None;
         }
         let mut label = start;
         while label < at {
-            self.names.note(label, start + length - label);
+            self.names.note(label, Named { octets: (start + octets - label) as u8, leads_to: 0 });
             label += 1 + usize::from(self.message[label]);
         }
-        self.names.note(at, rest_octets);
+        self.names.note(at, rest);
         Some(end)
     }
 
@@ -182,7 +197,7 @@ impl<'m> Walk<'m> {
         loop {
             match self.message[at] {
                 0 => return name.push(0),
-                0xc0.. => at = self.pointer(at),
+                0xc0.. => at = self.lands(at),
                 length => {
                     let end = at + 1 + usize::from(length);
                     name.extend(self.message[at..end].iter().map(u8::to_ascii_lowercase));
@@ -243,6 +258,15 @@ impl<'m> Walk<'m> {
         usize::from(u16::from_be_bytes([self.message[at] & 0x3f, self.message[at + 1]]))
     }
 
+    /// The label or root that it leads to, by way of another pointer or at once.
+    fn lands(&self, at: usize) -> usize {
+        let to = self.pointer(at);
+        match self.names.0.get(to).map_or(0, |named| named.leads_to) {
+            0 => to,
+            further => usize::from(further),
+        }
+    }
+
     fn word(&self, at: usize) -> Option<u16> {
         self.message.get(at..at + 2).map(|octets| u16::from_be_bytes([octets[0], octets[1]]))
     }
@@ -253,20 +277,20 @@ impl<'m> Walk<'m> {
 }
 
 impl Names {
-    fn length(&self, at: usize) -> Option<u8> {
-        Some(self.0[at]).filter(|length| *length != 0)
+    fn octets(&self, at: usize) -> Option<u8> {
+        self.0.get(at).map(|named| named.octets).filter(|octets| *octets != 0)
     }
 
-    fn note(&mut self, at: usize, octets: usize) {
-        if let Some(length) = self.0.get_mut(at) {
-            *length = octets as u8;
+    fn note(&mut self, at: usize, name: Named) {
+        if let Some(named) = self.0.get_mut(at) {
+            *named = name;
         }
     }
 
     fn forget(&mut self, range: Range<usize>) {
         let end = range.end.min(self.0.len());
-        if let Some(lengths) = self.0.get_mut(range.start..end) {
-            lengths.fill(0);
+        if let Some(named) = self.0.get_mut(range.start..end) {
+            named.fill(Named::default());
         }
     }
 }
@@ -321,6 +345,10 @@ pub(super) fn first_question(message: &[u8]) -> Option<Question<'_>> {
     Some(Question { id: walk.word(0)?, flags: walk.word(2)?, name, qtype, qclass, edns: None, has_soa: false })
 }
 
+/// Pointers reach so far (RFC 1035 section 4.1.4).
+const POINTER_MAX: usize = 0x3fff;
+/// OPT and a signature: nobody sends more.
+const OURS_MAX: usize = 2;
 /// SIG(0) (RFC 2931).
 const SIG: u16 = 24;
 /// RFC 8945.

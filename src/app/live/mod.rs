@@ -74,14 +74,14 @@ impl Live {
     /// # Errors
     /// There is no way to the API server: no credentials, or none that can be read.
     pub fn start(config: &Config, server: &Server) -> Result<Self, LiveError> {
-        Self::start_with(config, server, Pace::default())
+        Self::follow(config, server.feed(), Pace::default())
     }
 
-    /// Starts to watch, at this pace.
+    /// Starts to watch for whoever reads what is fed here, at this pace.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_with(config: &Config, server: &Server, pace: Pace) -> Result<Self, LiveError> {
+    pub fn follow(config: &Config, feed: Feed, pace: Pace) -> Result<Self, LiveError> {
         let Kubernetes { enabled, access, startup_timeout, state, state_interval } = config.kubernetes.clone();
         if !enabled {
             return Err(LiveError::NotEnabled);
@@ -91,7 +91,6 @@ impl Live {
         let asks = config.asks();
         let api = runtime.block_on(Api::start(access, &asks, pace))?;
         let url = api.server.clone();
-        let feed = server.feed();
         feed.reads_from(vec![format!("the Kubernetes API at {url}")]);
         let fingerprint = format!("{url} {asks}");
         let saved = state.as_ref().and_then(|path| restore(path, &fingerprint, asks.needs, &feed));
@@ -105,9 +104,12 @@ impl Live {
         let applier = Applier::new(api, feed.clone(), progress, complete.clone(), changes);
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
+            // As a task among the others: what `block_on` waits for itself is polled only after another look
+            // at all sockets.
+            let applied = runtime.spawn(applier.run(startup_timeout));
             runtime.block_on(async {
                 tokio::select! {
-                    () = applier.run(startup_timeout) => {}
+                    _ = applied => {}
                     _ = stopped => {}
                 }
             });
@@ -119,12 +121,13 @@ impl Live {
 
     /// Whether what is served is a state that was saved before.
     pub fn is_stale(&self) -> bool {
-        self.feed.views.iter().any(|view| view.is_stale())
+        self.feed.views().iter().any(|view| view.is_stale())
     }
 
     /// What is known, in numbers.
     pub fn summary(&self) -> String {
-        let counted = self.feed.views.first().map(|view| tables::tables(view).collect::<Vec<_>>()).unwrap_or_default();
+        let views = self.feed.views();
+        let counted = views.first().map(|view| tables::tables(view).collect::<Vec<_>>()).unwrap_or_default();
         let counts: Vec<_> = counted.iter().map(|(kind, table)| format!("{} {kind}", table.entries)).collect();
         counts.join(", ")
     }

@@ -10,6 +10,7 @@ use super::{
     upstreams, values,
 };
 use crate::{
+    config::upstream,
     forward::{
         Options,
         options::{Policy, To, Transport},
@@ -123,7 +124,7 @@ impl Forward {
             "tls" => self.tls(line, usage, checked)?,
             "tls_servername" => {
                 let word = checked.one(line, usage)?;
-                let read = upstreams::server_name(&word.text);
+                let read = upstream::server_name(&word.text);
                 options.tls.server_name = Some(checked.report.checked(word.place, read)?);
             }
             _ => {
@@ -235,7 +236,7 @@ fn failover(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<Vec<u
 fn rcodes(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<Vec<u16>> {
     let mut codes = Vec::new();
     for word in checked.some(line, usage)? {
-        codes.push(checked.report.checked(word.place, values::rcode(&word.text))?);
+        codes.push(checked.report.checked(word.place, upstream::rcode(&word.text))?);
     }
     Some(codes)
 }

@@ -1,6 +1,6 @@
 //! The `kubernetes` directive: the names of the cluster, and how its API is reached.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     blocks::{Directive, Line},
@@ -10,8 +10,8 @@ use super::{
     values,
 };
 use crate::{
-    config::convert::namespace,
-    objects::api::Access,
+    config::convert::{api_url, namespace},
+    objects::api::{Access, Endpoint},
     records::{
         name::Name,
         selector::Selector,
@@ -27,6 +27,8 @@ pub(super) struct Cluster {
     /// Where that is said, or the directive.
     pub(super) access_place: Place,
     pub(super) startup_timeout: Duration,
+    endpoint: Option<(Place, String)>,
+    tls: Option<(Place, [PathBuf; 3])>,
     namespaces: Option<Place>,
     no_endpoints: Option<Place>,
 }
@@ -71,12 +73,15 @@ impl Cluster {
             access: Access::default(),
             access_place: name.place,
             startup_timeout: STARTUP_TIMEOUT,
+            endpoint: None,
+            tls: None,
             namespaces: None,
             no_endpoints: None,
         };
         for option in &directive.options {
             cluster.option(option, checked);
         }
+        cluster.reach(checked);
         cluster.check(checked);
         cluster
     }
@@ -112,10 +117,8 @@ impl Cluster {
                 self.startup_timeout = checked.report.checked(word.place, values::duration(&word.text))?;
             }
             "kubeconfig" => self.kubeconfig(line, usage, checked)?,
-            "endpoint" | "tls" => {
-                let message = format!("`{name}` is not here yet: write a kubeconfig with it, and `kubeconfig FILE`");
-                return checked.problem(line.name.place, message);
-            }
+            "endpoint" => self.endpoint = Some((line.name.place, endpoint(line, usage, checked)?)),
+            "tls" => self.tls = Some((line.name.place, tls(line, usage, checked)?)),
             "multicluster" => {
                 return checked.problem(line.name.place, plugins::option_not_yet("kubernetes", name));
             }
@@ -130,9 +133,28 @@ impl Cluster {
         }
         let (file, context) = checked.some(line, usage)?.split_first()?;
         let context = context.first().map(|word| word.text.clone());
-        self.access = Access { kubeconfig: Some(file.text.clone().into()), context };
+        self.access = Access { kubeconfig: Some(file.text.clone().into()), context, endpoint: None };
         self.access_place = line.name.place;
         Some(())
+    }
+
+    /// A kubeconfig says it all, and a URL needs no certificates.
+    fn reach(&mut self, checked: &mut Checked<'_>) {
+        match (self.endpoint.take(), self.tls.take()) {
+            (Some((place, _)), _) | (None, Some((place, _))) if self.access.kubeconfig.is_some() => {
+                checked.report.note(place, "this is not read: `kubeconfig` says where the API server is, and who asks");
+            }
+            (None, Some((place, _))) => {
+                checked.report.note(place, "this is not read: `tls` is about the server of an `endpoint`");
+            }
+            (Some((place, url)), tls) => {
+                let (identity, authority) =
+                    tls.map(|(_, [certificate, key, authority])| ((certificate, key), authority)).unzip();
+                self.access.endpoint = Some(Endpoint::new(&url, identity, authority));
+                self.access_place = place;
+            }
+            (None, None) => {}
+        }
     }
 
     /// What excludes each other.
@@ -154,6 +176,20 @@ fn pods(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<Pods> {
         "verified" => Some(Pods::Verified),
         other => checked.problem(word.place, format!("{} is no mode of pods: write `{usage}`", quoted(other))),
     }
+}
+
+/// Of several URLs CoreDNS takes the first.
+fn endpoint(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<String> {
+    let url = checked.first(line, usage)?;
+    checked.report.checked(url.place, api_url(&url.text))
+}
+
+fn tls(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<[PathBuf; 3]> {
+    let [certificate, key, authority] = checked.at_most(line, 3, usage)? else {
+        return checked.problem(line.name.place, format!("something is missing behind `tls`: write `{usage}`"));
+    };
+    let (certificate, key, authority) = (checked.file(certificate), checked.file(key), checked.file(authority));
+    Some([certificate?, key?, authority?])
 }
 
 /// A selector may have white space, and needs no quotes.

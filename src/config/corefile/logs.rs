@@ -8,12 +8,10 @@ use super::{
     values,
 };
 use crate::{
-    config::logging::{self, Classes, Consolidate, Errors, Level, Log, Pattern},
+    config::logging::{self, CONSOLIDATE_MAX, Classes, Consolidate, Errors, Level, Log, Pattern},
     records::name::Name,
 };
 
-/// Each is tried on every error.
-const CONSOLIDATE_MAX: usize = 100;
 const CONSOLIDATE: &str = "consolidate DURATION REGEX [debug|info|warning|error] [show_first]";
 
 /// `errors [stdout] { stacktrace, consolidate DURATION REGEX [LEVEL] [show_first] }`

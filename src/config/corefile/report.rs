@@ -1,5 +1,6 @@
 //! What is said of a Corefile: problems and notes, each with its place.
 
+pub(super) use super::super::error::quoted;
 use super::super::error::{ConfigError, Problem};
 
 /// Where something stands.
@@ -35,8 +36,6 @@ struct List {
 
 /// Nobody reads more at once.
 const KEPT_MAX: usize = 50;
-/// How much of a word is repeated in a sentence.
-const QUOTED_MAX: usize = 60;
 
 impl Report {
     pub(super) fn problem<T>(&mut self, place: Place, message: impl Into<String>) -> Option<T> {
@@ -83,11 +82,4 @@ impl List {
         };
         self.kept.into_iter().map(show).collect()
     }
-}
-
-/// A word as it is repeated in a sentence: whatever it is, the sentence can be read.
-pub(super) fn quoted(text: &str) -> String {
-    let plain = |letter: char| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter };
-    let shown: String = text.chars().take(QUOTED_MAX).map(plain).collect();
-    format!("`{shown}{}`", if text.chars().nth(QUOTED_MAX).is_some() { ".." } else { "" })
 }

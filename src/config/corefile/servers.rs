@@ -29,6 +29,7 @@ use crate::{
     },
     forward,
     records::{name::Name, zone::Zone},
+    stages::{hosts, rewrite},
 };
 
 /// Ports of one block; each may need tables of its own.
@@ -51,6 +52,8 @@ struct Draft {
     loop_check: Option<LoopCheck>,
     errors: Option<Errors>,
     log: Vec<Log>,
+    rewrite: Vec<rewrite::Rule>,
+    hosts_file: Option<hosts::Options>,
     reload: Option<Reload>,
     health: Option<Health>,
     ready: Option<Ready>,
@@ -67,7 +70,13 @@ struct Key {
 pub(super) fn config(blocks: &[Block], checked: &mut Checked<'_>) -> Config {
     let drafts: Vec<Draft> = blocks.iter().map(|block| draft(block, checked)).collect();
     listen_once(&drafts, checked);
-    let mut config = Config { search: None, admin_listen: Vec::new(), admin_explain: false, ..Config::default() };
+    let mut config = Config {
+        search: None,
+        admin_listen: Vec::new(),
+        admin_explain: false,
+        shares_addresses: true,
+        ..Config::default()
+    };
     reach(&mut config, &drafts, checked);
     config.completion = completion(&drafts, checked);
     process(&mut config, &drafts);
@@ -97,9 +106,10 @@ fn draft(block: &Block, checked: &mut Checked<'_>) -> Draft {
 }
 
 /// Of the others CoreDNS takes the last, or all; of several `transfer` the one with the longest zone.
-const ONCE: [Plugin; 7] = [
+const ONCE: [Plugin; 8] = [
     Plugin::Cache,
     Plugin::Errors,
+    Plugin::Hosts,
     Plugin::Kubernetes,
     Plugin::Loop,
     Plugin::Prometheus,
@@ -127,6 +137,7 @@ impl Draft {
             Plugin::Errors => self.errors = logs::errors(directive, checked),
             Plugin::Forward => self.forward.extend(super::forward::read(directive, checked)),
             Plugin::Health => self.health = life::health(directive, checked),
+            Plugin::Hosts => self.hosts_file = super::hosts::read(directive, zones, checked),
             Plugin::Kubernetes => self.kubernetes = Some(Cluster::read(directive, zones, checked)),
             Plugin::Loadbalance => self.rotate = directives::loadbalance(directive, checked).is_some(),
             Plugin::Log => self.log.extend(logs::log(directive, checked)),
@@ -134,6 +145,7 @@ impl Draft {
             Plugin::Prometheus => self.prometheus = directives::prometheus(directive, checked),
             Plugin::Ready => self.ready = life::ready(directive, checked),
             Plugin::Reload => self.reload = life::reload(directive, checked),
+            Plugin::Rewrite => self.rewrite.extend(super::rewrite::read(directive, checked)),
             Plugin::Transfer => self.transfer = directives::transfer(directive, checked),
             Plugin::WithoutEffect => drop(life::without_effect(directive, checked)),
         }
@@ -226,6 +238,7 @@ fn process(config: &mut Config, drafts: &[Draft]) {
         let health_listen = health.as_ref().map(|health| health.listen);
         let ready_listen = ready.as_ref().map(|ready| ready.listen);
         config.admin_listen.extend([health_listen, ready_listen, *prometheus].into_iter().flatten());
+        config.health = health_listen.or(config.health);
         config.lameduck = config.lameduck.max(health.as_ref().map_or(Duration::ZERO, |health| health.lameduck));
         config.ready_continuously |= ready.as_ref().is_some_and(|ready| ready.continuously);
         config.reload = reload.or(config.reload);
@@ -310,6 +323,8 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         loop_check: draft.loop_check,
         errors: draft.errors.clone(),
         log: draft.log.clone(),
+        rewrite: draft.rewrite.clone(),
+        hosts: draft.hosts_file.clone(),
     };
     servers.into_iter().map(server).collect()
 }

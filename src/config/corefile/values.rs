@@ -104,38 +104,6 @@ pub(super) fn length(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The names that CoreDNS has for rcodes, in any case.
-const RCODES: [(&str, u16); 22] = [
-    ("NOERROR", 0),
-    ("FORMERR", 1),
-    ("SERVFAIL", 2),
-    ("NXDOMAIN", 3),
-    ("NOTIMP", 4),
-    ("NOTIMPL", 4),
-    ("REFUSED", 5),
-    ("YXDOMAIN", 6),
-    ("YXRRSET", 7),
-    ("NXRRSET", 8),
-    ("NOTAUTH", 9),
-    ("NOTZONE", 10),
-    ("DSOTYPENI", 11),
-    ("BADSIG", 16),
-    ("BADVERS", 16),
-    ("BADKEY", 17),
-    ("BADTIME", 18),
-    ("BADMODE", 19),
-    ("BADNAME", 20),
-    ("BADALG", 21),
-    ("BADTRUNC", 22),
-    ("BADCOOKIE", 23),
-];
-
-/// An rcode by its name.
-pub(super) fn rcode(text: &str) -> Result<u16, String> {
-    let of_name = RCODES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-    of_name.map(|(_, code)| *code).ok_or_else(|| format!("{} is no rcode, like `NXDOMAIN` or `SERVFAIL`", quoted(text)))
-}
-
 /// The nanoseconds of one number with its unit, and what stands behind them.
 fn part(text: &str) -> Option<(i128, &str)> {
     let number_end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;

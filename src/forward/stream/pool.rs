@@ -66,6 +66,7 @@ struct Open {
     requests: mpsc::Sender<Request>,
     /// Questions that somebody waits for.
     in_flight: AtomicUsize,
+    recycle_at: Instant,
 }
 
 /// Takes the connection from the pool at its end.
@@ -82,6 +83,9 @@ struct Waiting<'o>(&'o Open);
 /// With more questions than these on each, another connection is opened: many servers answer one
 /// question of a connection after the other.
 const SPREAD_FROM: usize = 8;
+/// An older connection is asked nothing more and ends idle: behind the address of a Service, questions come
+/// to new replicas by new connections only.
+const AGE_MAX: Duration = Duration::from_secs(300);
 
 impl<D: Dial> Pool<D> {
     pub(in crate::forward) fn new(dial: D, rules: Rules, counters: Arc<UpstreamCounters>, runtime: Handle) -> Self {
@@ -122,7 +126,8 @@ impl<D: Dial> Pool<D> {
             let open = self.connections.lock();
             let in_flight = |open: &&Arc<Open>| open.in_flight.load(Ordering::Relaxed);
             let is_all = open.len() >= CONNECTIONS_MAX;
-            let least = open.iter().min_by_key(in_flight);
+            let now = Instant::now();
+            let least = open.iter().filter(|open| now < open.recycle_at).min_by_key(in_flight);
             least.filter(|open| in_flight(open) < if is_all { PIPELINE_MAX } else { SPREAD_FROM }).cloned()
         };
         if let Some(open) = found {
@@ -135,7 +140,8 @@ impl<D: Dial> Pool<D> {
     /// A new connection. It is there at once, and questions wait in it until it is.
     fn open(&self) -> Result<Arc<Open>, Lost> {
         let (sender, requests) = mpsc::channel(PIPELINE_MAX);
-        let open = Arc::new(Open { requests: sender, in_flight: AtomicUsize::new(0) });
+        let open =
+            Arc::new(Open { requests: sender, in_flight: AtomicUsize::new(0), recycle_at: Instant::now() + AGE_MAX });
         {
             let mut connections = self.connections.lock();
             if connections.len() >= CONNECTIONS_MAX {

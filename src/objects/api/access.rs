@@ -1,10 +1,11 @@
-//! How the API server is reached: by the service account of a Pod, or by a kubeconfig.
+//! How the API server is reached: by the service account of a Pod, by a kubeconfig, or by its URL.
 //!
 //! In a Pod no name is looked up: its environment has the address, and a look-up would come to us.
 //! Credentials are read anew when they may have changed: by the client once a minute, and here
 //! whenever the server does not accept them or cannot be reached.
 
 use std::{
+    collections::BTreeMap,
     env,
     path::{Path, PathBuf},
     sync::Arc,
@@ -13,7 +14,10 @@ use std::{
 
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
+    config::{
+        AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster,
+        NamedContext,
+    },
 };
 use thiserror::Error;
 use tokio::{runtime::Handle, sync::Mutex, task, time};
@@ -25,12 +29,25 @@ pub struct Access {
     pub kubeconfig: Option<PathBuf>,
     /// This context of the kubeconfig instead of its current one.
     pub context: Option<String>,
+    /// This server, where there is no kubeconfig.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// A server by its URL, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `http://` or `https://`.
+    pub url: String,
+    /// The client's certificate and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The authority of the server's certificate; none: the system's.
+    pub authority: Option<PathBuf>,
 }
 
 /// Why there are no credentials.
 #[derive(Debug, Error)]
 pub enum AccessError {
-    /// A kubeconfig was asked for, or there is nothing else.
+    /// A kubeconfig or a URL was asked for, or there is nothing else.
     #[error("{origin}: {why}{}", advice(.origin))]
     Kubeconfig {
         /// Its path, or where it was looked for.
@@ -93,9 +110,10 @@ impl Access {
     }
 
     async fn config_of_kubeconfig(&self) -> Result<Config, String> {
-        let kubeconfig = match &self.kubeconfig {
-            Some(path) => Kubeconfig::read_from(path),
-            None => Kubeconfig::read(),
+        let kubeconfig = match (&self.kubeconfig, &self.endpoint) {
+            (Some(path), _) => Kubeconfig::read_from(path),
+            (None, Some(endpoint)) => Ok(endpoint.kubeconfig()),
+            (None, None) => Kubeconfig::read(),
         };
         let kubeconfig = kubeconfig.map_err(|why| match why {
             KubeconfigError::ReadConfig(why, _) => why.to_string(),
@@ -122,7 +140,10 @@ impl Access {
 
     /// Nobody chose, and this is a Pod. Where it was given no token, it may have been given a kubeconfig.
     fn is_in_pod(&self) -> bool {
-        let chosen = self.kubeconfig.is_some() || self.context.is_some() || env::var_os("KUBECONFIG").is_some();
+        let chosen = self.kubeconfig.is_some()
+            || self.context.is_some()
+            || self.endpoint.is_some()
+            || env::var_os("KUBECONFIG").is_some();
         let home = env::home_dir().map(|home| home.join(".kube/config"));
         let has_kubeconfig = || home.is_some_and(|path| path.exists());
         let is_pod = env::var_os("KUBERNETES_SERVICE_HOST").is_some();
@@ -130,10 +151,40 @@ impl Access {
     }
 
     fn origin(&self) -> String {
-        match (&self.kubeconfig, env::var("KUBECONFIG")) {
-            (Some(path), _) => path.display().to_string(),
-            (None, Ok(paths)) => paths,
-            (None, Err(_)) => DEFAULT_KUBECONFIG.into(),
+        match (&self.kubeconfig, &self.endpoint, env::var("KUBECONFIG")) {
+            (Some(path), ..) => path.display().to_string(),
+            (None, Some(endpoint), _) => endpoint.url.clone(),
+            (None, None, Ok(paths)) => paths,
+            (None, None, Err(_)) => DEFAULT_KUBECONFIG.into(),
+        }
+    }
+}
+
+impl Endpoint {
+    /// As for kubectl, the scheme may be left out: who has a certificate to show means HTTPS.
+    pub fn new(url: &str, identity: Option<(PathBuf, PathBuf)>, authority: Option<PathBuf>) -> Self {
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        let url = if url.contains("://") { url.into() } else { format!("{scheme}://{url}") };
+        Self { url, identity, authority }
+    }
+
+    /// A kubeconfig that says the same.
+    fn kubeconfig(&self) -> Kubeconfig {
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let (certificate, key) = self.identity.as_ref().map(|(one, other)| (path(one), path(other))).unzip();
+        let cluster = Cluster {
+            server: Some(self.url.clone()),
+            certificate_authority: self.authority.as_ref().map(path),
+            ..Cluster::default()
+        };
+        let user = AuthInfo { client_certificate: certificate, client_key: key, ..AuthInfo::default() };
+        let context = Context { cluster: NAME.into(), user: Some(NAME.into()), ..Context::default() };
+        Kubeconfig {
+            clusters: vec![NamedCluster { name: NAME.into(), cluster: Some(cluster), other: BTreeMap::new() }],
+            auth_infos: vec![NamedAuthInfo { name: NAME.into(), auth_info: Some(user), other: BTreeMap::new() }],
+            contexts: vec![NamedContext { name: NAME.into(), context: Some(context), other: BTreeMap::new() }],
+            current_context: Some(NAME.into()),
+            ..Kubeconfig::default()
         }
     }
 }
@@ -213,9 +264,40 @@ fn advice(origin: &str) -> &'static str {
 
 const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DEFAULT_KUBECONFIG: &str = "~/.kube/config";
+/// Of the one entry of each kind in a kubeconfig that nobody has written.
+const NAME: &str = "endpoint";
 /// A server that is there answers a handshake at once; the next try may reach another.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two looks at credentials that are perhaps not at fault.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 /// What a program may take that fetches credentials from somewhere.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(url: &str, authority: Option<PathBuf>) -> Access {
+        let identity = Some(("cert.pem".into(), "key.pem".into()));
+        Access { endpoint: Some(Endpoint::new(url, identity, authority)), ..Access::default() }
+    }
+
+    #[tokio::test]
+    async fn a_url_needs_no_kubeconfig() {
+        let config = access("http://127.0.0.1:8001", None).config().await.unwrap();
+        assert_eq!(config.cluster_url.to_string(), "http://127.0.0.1:8001/");
+        assert_eq!(Endpoint::new("a:1", None, None).url, "http://a:1");
+        assert_eq!(access("a:1", None).endpoint.unwrap().url, "https://a:1");
+        let user = config.auth_info;
+        assert_eq!(user.client_certificate.as_deref(), Some("cert.pem"));
+        assert_eq!((user.client_key.as_deref(), user.token.is_none()), (Some("key.pem"), true));
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_told_with_the_url() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = access("https://10.0.0.1", Some(folder.path().join("ca.pem"))).config().await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("https://10.0.0.1: ") && text.contains("ca.pem"), "{text}");
+    }
+}

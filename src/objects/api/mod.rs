@@ -16,6 +16,7 @@ mod access;
 mod failure;
 mod past;
 mod read;
+mod reply;
 mod request;
 #[doc(hidden)]
 pub mod said;
@@ -28,7 +29,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{Key, Needs, Object, problem::Problem};
 use access::Connection;
-pub use access::{Access, AccessError};
+pub use access::{Access, AccessError, Endpoint};
 pub use failure::{FORGOTTEN, Failure};
 pub use read::{ReadError, read};
 pub use request::Requested;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Pace, failure::Failure};
+use super::{Pace, failure::Failure, said::Form};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -18,12 +18,18 @@ pub(super) struct Past {
     silences: u32,
     /// So many streamed lists in a row did not become whole.
     doubts: u32,
+    /// So often what came made no sense since it was last well for a while.
+    garbles: u32,
 }
 
 impl Past {
     /// A watch lived for a while.
     pub(super) fn settled(&mut self) {
         self.failures = 0;
+        // Whoever comes back to it after each list would go on like that for ever.
+        if self.form() == Form::Protobuf {
+            self.garbles = 0;
+        }
     }
 
     /// A watch failed, after some lines or none. Says whether the list must be read again, for the
@@ -36,6 +42,12 @@ impl Past {
             self.failures = 0;
         }
         self.forgotten = forgotten;
+        let garbles = match failure {
+            Failure::Garbled(_) => 1,
+            Failure::Refused(NOT_ACCEPTABLE, _) => GARBLES_MAX,
+            _ => 0,
+        };
+        self.garbles = self.garbles.saturating_add(garbles);
         self.silences = if matches!(failure, Failure::Silent(_)) && !heard { self.silences + 1 } else { 0 };
         match failure {
             Failure::Gone(_) | Failure::Garbled(_) | Failure::Defect => true,
@@ -45,6 +57,11 @@ impl Past {
             Failure::Silent(_) => self.silences >= SILENCES_MAX,
             _ => false,
         }
+    }
+
+    /// What the next reply is wished for in: in protobuf as long as that makes sense.
+    pub(super) fn form(&self) -> Form {
+        if self.garbles < GARBLES_MAX { Form::Protobuf } else { Form::Json }
     }
 
     /// Whether the next list is asked for as events: not of a server that does not have that, and not
@@ -79,6 +96,10 @@ const REFUSALS_MAX: u32 = 3;
 const SILENCES_MAX: u32 = 2;
 /// One stream may have met a restart.
 const DOUBTS_MAX: u32 = 2;
+/// What stands between us and the server may not be made for anything but text.
+const GARBLES_MAX: u32 = 3;
+/// 406: it has none of the forms that were asked for.
+const NOT_ACCEPTABLE: u16 = 406;
 /// 200 ms doubled so often is beyond any pause.
 const DOUBLINGS_MAX: u32 = 16;
 
@@ -119,6 +140,26 @@ mod tests {
         past.settled();
         assert_eq!(past.pause(&pace, Some(Duration::from_secs(1)), 0.0), Duration::from_secs(1));
         assert_eq!(past.pause(&pace, Some(Duration::from_secs(3600)), 0.0), pace.longest_pause);
+    }
+
+    #[test]
+    fn protobuf_is_asked_for_until_it_makes_no_sense() {
+        let garbled = Failure::Garbled(String::new());
+        let mut past = Past::default();
+        for _ in 0..2 {
+            assert_eq!(past.form(), Form::Protobuf);
+            past.failed(&garbled, true);
+            past.failed(&garbled, true);
+            past.settled();
+        }
+        for _ in 0..GARBLES_MAX {
+            past.failed(&garbled, true);
+        }
+        past.settled();
+        assert_eq!(past.form(), Form::Json, "and it stays so");
+        let mut refused = Past::default();
+        refused.failed(&Failure::Refused(406, String::new()), false);
+        assert_eq!(refused.form(), Form::Json);
     }
 
     #[test]

@@ -16,14 +16,15 @@ use super::{
     access::Connection,
     failure::Failure,
     past::Past,
-    request::{self, Line, Reply},
-    said::{self, Page, Said},
+    reply::{Event, Reply},
+    request,
+    said::{Page, Said},
 };
 use crate::objects::{
     Key, Needs, Object,
     decode::{
         Decoded,
-        carried::{Carried, Gone, Unreadable, carried},
+        carried::{Carried, Gone, Mark, Unreadable},
     },
     problem::Problem,
 };
@@ -130,7 +131,7 @@ impl Watch {
             match said {
                 Said::Seen(carried) => self.seen(carried).await,
                 Said::Gone(gone) => self.gone(gone).await?,
-                Said::Bookmark(version, _) => {
+                Said::Bookmark(Mark { version, .. }) => {
                     self.past.bookmarks = true;
                     reply.set_silence_max(self.silence_max());
                     self.version = version.or(self.version.take());
@@ -177,12 +178,12 @@ impl Watch {
                 Said::Seen(carried) => self.gather(carried, &mut gathered).await,
                 // The list of a server that lags behind itself is mended by what happened since.
                 Said::Gone(gone) => gathered.drop(gone.key),
-                Said::Bookmark(version, true) => {
+                Said::Bookmark(Mark { version, ends_list: true }) => {
                     self.version = version;
                     self.listed(gathered).await;
                     return Ok(true);
                 }
-                Said::Bookmark(_, false) => return Ok(false),
+                Said::Bookmark(_) => return Ok(false),
                 Said::Skipped => {}
             }
         }
@@ -193,14 +194,16 @@ impl Watch {
         let mut gathered = Gathered::default();
         let mut continued = None;
         loop {
-            let body = self.get(&self.watched.page(continued.as_deref())).await?.whole(PAGE_OCTETS_MAX).await?;
-            let mut page = Page::read(&body, self.watched.kind)?;
-            for item in page.items() {
-                self.gather(carried(self.watched.kind, item, self.needs), &mut gathered).await;
+            let reply = self.get(&self.watched.page(continued.as_deref())).await?;
+            let form = reply.form;
+            let body = reply.whole(PAGE_OCTETS_MAX).await?;
+            let Page { items, version, continued: next } = form.page(&body, self.watched.kind)?;
+            for carried in items.carried(self.watched.kind, self.needs) {
+                self.gather(carried, &mut gathered).await;
             }
-            continued = page.continued().map(str::to_owned);
+            continued = next;
             if continued.is_none() {
-                self.version = Some(page.version());
+                self.version = Some(version.into());
                 self.listed(gathered).await;
                 return Ok(());
             }
@@ -242,13 +245,13 @@ impl Watch {
         Ok(())
     }
 
-    /// What the next line says. None at the end.
+    /// What the next event says. None at the end.
     async fn next(&self, reply: &mut Reply) -> Result<Option<Said>, Failure> {
-        let Some(line) = reply.line().await? else { return Ok(None) };
-        let said = match line {
-            Line::Text(text) if text.trim_ascii().is_empty() => Said::Skipped,
-            Line::Text(text) => said::read(text, self.watched.kind, self.needs)?,
-            Line::TooLong => {
+        let form = reply.form;
+        let Some(event) = reply.event().await? else { return Ok(None) };
+        let said = match event {
+            Event::Octets(octets) => form.event(octets, self.watched.kind, self.needs)?,
+            Event::TooLong => {
                 let message = format!("one of the {} is longer than any object can be", self.watched.resource());
                 self.say(What::LeftOut(Problem::error(None, message))).await;
                 Said::Skipped
@@ -259,7 +262,8 @@ impl Watch {
 
     async fn get(&self, path: &str) -> Result<Reply, Failure> {
         let mut requested = None;
-        let reply = request::get(&self.connection, path, self.pace.silence_max, |what| requested = Some(what)).await;
+        let (wish, silence_max) = (self.past.form(), self.pace.silence_max);
+        let reply = request::get(&self.connection, path, wish, silence_max, |what| requested = Some(what)).await;
         if let Some(requested) = requested {
             self.say(What::Requested(requested)).await;
         }

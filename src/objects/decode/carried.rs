@@ -1,9 +1,13 @@
 //! An object as a list or a watch of the API carries it: which one it is, what it says, and from
 //! where the watch goes on behind it.
 
-use super::{Decoded, ListOf, Raw, field, part};
+use super::{
+    Decoded, ListOf, Raw,
+    field::{Metadata, Moment, Pairs, Text},
+    part,
+    protobuf::{Field, Malformed, Pair, Value, message},
+};
 use crate::objects::{Key, Kind, Needs, problem::Problem};
-use field::Text;
 use k8s_openapi::jiff::Timestamp;
 use serde::{
     Deserialize, Deserializer,
@@ -12,7 +16,7 @@ use serde::{
 use std::fmt;
 
 /// An object that is there.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(in crate::objects) struct Carried {
     /// What it says.
     pub(in crate::objects) decoded: Result<Decoded, Unreadable>,
@@ -23,7 +27,7 @@ pub(in crate::objects) struct Carried {
 }
 
 /// An object that is there and cannot be read.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(in crate::objects) struct Unreadable {
     /// Which one, if at least that can be read.
     pub(in crate::objects) key: Option<Key>,
@@ -40,85 +44,164 @@ pub(in crate::objects) struct Gone {
     pub(in crate::objects) version: Option<Box<str>>,
 }
 
+/// Where a watch has got to.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::objects) struct Mark {
+    /// `metadata.resourceVersion`
+    pub(in crate::objects) version: Option<Box<str>>,
+    /// Whether a list that came as events is whole with it.
+    pub(in crate::objects) ends_list: bool,
+}
+
 /// What only the API says of an object.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
-struct Revision<'a> {
+pub(super) struct Revision<'a> {
     #[serde(borrow)]
     resource_version: Text<'a>,
     #[serde(borrow)]
-    annotations: LastChange<'a>,
+    annotations: Annotations<'a>,
 }
 
-/// The one annotation that counts.
+/// `metadata`, all that anybody wants of it, for those who read it in one pass.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+pub(super) struct WholeMetadata<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    namespace: Text<'a>,
+    #[serde(borrow)]
+    labels: Pairs<'a>,
+    deletion_timestamp: Moment,
+    #[serde(borrow)]
+    resource_version: Text<'a>,
+    #[serde(borrow)]
+    annotations: Annotations<'a>,
+}
+
+message!(WholeMetadata<'a> {
+    1 => name, 3 => namespace, 6 => resource_version, 9 => deletion_timestamp, 11 => labels, 12 => annotations,
+});
+
+/// The annotations that count.
 #[derive(Debug, Default)]
-pub(super) struct LastChange<'a>(Text<'a>);
+struct Annotations<'a> {
+    last_change: Text<'a>,
+    /// A bookmark has it behind a list that came as events.
+    ends_list: bool,
+}
 
 const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
+const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// Reads an object of this kind. Lists leave the kind out, watches name it.
 pub(in crate::objects) fn carried(kind: Kind, raw: Raw<'_>, needs: Needs) -> Carried {
     let raw = raw.in_list(&ListOf::of(kind));
-    let Revision { resource_version, annotations } = part("metadata", raw.metadata).unwrap_or_default();
     let decoded = if raw.known_kind().is_ok_and(|known| known == Some(kind)) {
         raw.decode(needs).map(|(decoded, _)| decoded)
     } else {
-        Err(Problem::error(None, format!("an object that is no {kind} among those of this kind")))
+        Err(of_another_kind(kind))
     };
-    let decoded = decoded.map_err(|problem| Unreadable { key: key(kind, &raw), problem });
-    Carried {
-        decoded,
-        version: resource_version.filled().map(Into::into),
-        triggered_unix_secs: annotations.unix_secs(),
-    }
+    revision(&raw).carry(decoded.map_err(|problem| Unreadable { key: key(kind, &raw), problem }))
 }
 
 /// Reads which object of this kind is gone; what it said last does not matter.
 pub(in crate::objects) fn gone(kind: Kind, raw: Raw<'_>) -> Gone {
     let raw = raw.in_list(&ListOf::of(kind));
-    let Revision { resource_version, .. } = part("metadata", raw.metadata).unwrap_or_default();
-    Gone { key: key(kind, &raw), version: resource_version.filled().map(Into::into) }
+    Gone { key: key(kind, &raw), version: revision(&raw).mark().version }
+}
+
+/// Reads what a bookmark says.
+pub(in crate::objects) fn mark(raw: &Raw<'_>) -> Mark {
+    revision(raw).mark()
+}
+
+/// What stands where an object of this kind belongs.
+pub(super) fn of_another_kind(kind: Kind) -> Problem {
+    Problem::error(None, format!("an object that is no {kind} among those of this kind"))
+}
+
+fn revision<'a>(raw: &Raw<'a>) -> Revision<'a> {
+    part("metadata", raw.metadata).unwrap_or_default()
 }
 
 fn key(kind: Kind, raw: &Raw<'_>) -> Option<Key> {
     raw.key().filter(|key| key.kind == kind)
 }
 
-impl LastChange<'_> {
-    pub(super) fn unix_secs(&self) -> Option<f64> {
-        self.0.filled().and_then(unix_secs)
+impl Revision<'_> {
+    /// Whether there is one.
+    pub(super) fn is_known(&self) -> bool {
+        self.resource_version.filled().is_some()
+    }
+
+    /// The object with it.
+    pub(super) fn carry(&self, decoded: Result<Decoded, Unreadable>) -> Carried {
+        let triggered_unix_secs = self.annotations.last_change.filled().and_then(unix_secs);
+        Carried { decoded, version: self.mark().version, triggered_unix_secs }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { version: self.resource_version.filled().map(Into::into), ends_list: self.annotations.ends_list }
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for LastChange<'a> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct LastChangeVisitor;
+impl<'a> WholeMetadata<'a> {
+    /// What any source says, and what only the API does.
+    pub(super) fn parted(self) -> (Metadata<'a>, Revision<'a>) {
+        let Self { name, namespace, labels, deletion_timestamp, resource_version, annotations } = self;
+        (Metadata { name, namespace, labels, deletion_timestamp }, Revision { resource_version, annotations })
+    }
+}
 
-        impl<'de> Visitor<'de> for LastChangeVisitor {
-            type Value = LastChange<'de>;
+impl<'a> Annotations<'a> {
+    /// The place for the value of this one, if it counts.
+    fn place(&mut self, name: &str) -> Option<&mut Text<'a>> {
+        self.ends_list |= name == INITIAL_EVENTS_END;
+        (name == LAST_CHANGE).then_some(&mut self.last_change)
+    }
+}
+
+impl<'a> Field<'a> for Annotations<'a> {
+    fn take(&mut self, value: Value<'a>) -> Result<(), Malformed> {
+        let mut pair = Pair::default();
+        pair.take(value)?;
+        if let Some(place) = self.place(&pair.key.0) {
+            *place = pair.value;
+        }
+        Ok(())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct AnnotationsVisitor;
+
+        impl<'de> Visitor<'de> for AnnotationsVisitor {
+            type Value = Annotations<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map of strings")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut found = LastChange::default();
+                let mut found = Annotations::default();
                 while let Some(key) = map.next_key::<Text<'_>>()? {
-                    if key.0 == LAST_CHANGE {
-                        found.0 = map.next_value()?;
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
+                    match found.place(&key.0) {
+                        Some(place) => *place = map.next_value()?,
+                        None => _ = map.next_value::<IgnoredAny>()?,
                     }
                 }
                 Ok(found)
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(LastChange::default())
+                Ok(Annotations::default())
             }
         }
 
-        input.deserialize_any(LastChangeVisitor)
+        input.deserialize_any(AnnotationsVisitor)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{
     Decoded, Raw,
-    carried::{Carried, LastChange},
+    carried::{Carried, WholeMetadata},
     check_name, field, known_kind, labels, list_part, namespace_of,
+    protobuf::message,
 };
 use crate::objects::{Address, Endpoint, Endpoints, Kind, Names, Needs, Object, Origin, Port, Subset};
 use field::{Metadata, Pairs, Text, Texts, ip, is_label, nullable, nullable_list, port_number};
@@ -25,21 +26,14 @@ pub(in crate::objects) struct WholeSlice<'a> {
     ports: Vec<EndpointPort<'a>>,
 }
 
-/// `metadata` with what only the API says.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WholeMetadata<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    namespace: Text<'a>,
-    #[serde(borrow)]
-    labels: Pairs<'a>,
-    #[serde(borrow)]
-    resource_version: Text<'a>,
-    #[serde(borrow)]
-    annotations: LastChange<'a>,
+/// What a slice says behind its metadata.
+#[derive(Debug, Default)]
+pub(super) struct SliceParts<'a> {
+    endpoints: Vec<SliceEndpoint<'a>>,
+    ports: Vec<EndpointPort<'a>>,
 }
+
+message!(SliceParts<'a> { 2 => endpoints, 3 => ports });
 
 /// `endpoints[]` of a slice.
 #[derive(Debug, Default, Deserialize)]
@@ -60,12 +54,18 @@ struct SliceEndpoint<'a> {
     topology: Pairs<'a>,
 }
 
+message!(SliceEndpoint<'a> {
+    1 => addresses, 2 => conditions, 3 => hostname, 4 => target_ref, 5 => topology, 7 => zone,
+});
+
 /// `endpoints[].conditions`: `serving` and `terminating` do not matter to DNS.
 #[derive(Debug, Default, Deserialize)]
 #[serde(expecting = "an object")]
 struct Conditions {
     ready: Option<bool>,
 }
+
+message!(Conditions { 1 => ready });
 
 /// `targetRef`
 #[derive(Debug, Default, Deserialize)]
@@ -74,6 +74,8 @@ struct TargetRef<'a> {
     #[serde(borrow)]
     name: Text<'a>,
 }
+
+message!(TargetRef<'a> { 3 => name });
 
 /// `ports[]` of a slice or of a subset.
 #[derive(Debug, Default, Deserialize)]
@@ -85,6 +87,9 @@ struct EndpointPort<'a> {
     protocol: Text<'a>,
     port: Option<i64>,
 }
+
+// Of a slice: in a subset they have other numbers.
+message!(EndpointPort<'a> { 1 => name, 2 => protocol, 3 => port });
 
 /// `subsets[]` of an Endpoints.
 #[derive(Debug, Default, Deserialize)]
@@ -111,20 +116,19 @@ struct EndpointAddress<'a> {
 }
 
 pub(super) fn slice(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<Decoded, String> {
-    let listed = list_part("endpoints", raw.endpoints)?;
-    slice_of(metadata, &listed, &list_part("ports", raw.ports)?, needs)
+    let endpoints = list_part("endpoints", raw.endpoints)?;
+    slice_of(metadata, &SliceParts { endpoints, ports: list_part("ports", raw.ports)? }, needs)
 }
 
-fn slice_of(
-    metadata: &Metadata<'_>,
-    listed: &[SliceEndpoint<'_>],
-    ports: &[EndpointPort<'_>],
-    needs: Needs,
-) -> Result<Decoded, String> {
-    let (ready, not_ready): (Vec<_>, Vec<_>) = listed.iter().partition(|e| e.conditions.ready != Some(false));
+pub(super) fn slice_of(metadata: &Metadata<'_>, parts: &SliceParts<'_>, needs: Needs) -> Result<Decoded, String> {
+    let SliceParts { endpoints, ports } = parts;
+    let listed_ready = endpoints.iter().filter(|endpoint| endpoint.conditions.ready != Some(false));
+    let not_ready = endpoints.len() - listed_ready.clone().count();
+    let mut ready = Vec::with_capacity(endpoints.len());
+    ready.extend(listed_ready.filter_map(|endpoint| slice_endpoint(endpoint, needs)));
     let subset = Subset {
-        ready: ready.into_iter().filter_map(|endpoint| slice_endpoint(endpoint, needs)).collect(),
-        not_ready: count(&not_ready),
+        ready: ready.into(),
+        not_ready: u32::try_from(not_ready).unwrap_or(u32::MAX),
         ports: ports.iter().map(|port| self::port(port, "")).collect::<Result<_, _>>()?,
     };
     let service = metadata.labels.get(SERVICE_NAME_LABEL);
@@ -136,17 +140,10 @@ impl WholeSlice<'_> {
     pub(in crate::objects) fn carried(self, needs: Needs) -> Option<Carried> {
         let Self { api_version, kind, metadata, endpoints, ports } = self;
         let is_slice = known_kind(&api_version.0, &kind.0) == Some(Kind::EndpointSlice);
-        let (version, triggered_unix_secs) =
-            (metadata.resource_version.filled()?.into(), metadata.annotations.unix_secs());
-        let metadata = Metadata {
-            name: metadata.name,
-            namespace: metadata.namespace,
-            labels: metadata.labels,
-            ..Metadata::default()
-        };
-        let is_named = is_slice && check_name(Kind::EndpointSlice, &metadata).is_ok();
-        let decoded = is_named.then(|| slice_of(&metadata, &endpoints, &ports, needs).ok())??;
-        Some(Carried { decoded: Ok(decoded), version: Some(version), triggered_unix_secs })
+        let (metadata, revision) = metadata.parted();
+        let is_usual = is_slice && revision.is_known() && check_name(Kind::EndpointSlice, &metadata).is_ok();
+        let decoded = is_usual.then(|| slice_of(&metadata, &SliceParts { endpoints, ports }, needs).ok())??;
+        Some(revision.carry(Ok(decoded)))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Go's decoder leaves a field alone when it meets `null`, and so do the API server and every tool
 //! that writes through it. Files therefore contain `"ports": null`, and it means "absent".
 
+use super::protobuf::message;
 use crate::objects::Labels;
 use serde::{
     Deserialize, Deserializer,
@@ -28,9 +29,12 @@ pub(super) struct Metadata<'a> {
     pub(super) namespace: Text<'a>,
     #[serde(borrow)]
     pub(super) labels: Pairs<'a>,
-    #[serde(borrow)]
-    pub(super) deletion_timestamp: Text<'a>,
+    pub(super) deletion_timestamp: Moment,
 }
+
+/// Whether something has happened: when, nobody asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moment(pub(super) bool);
 
 /// What of `metadata` says which object it is.
 #[derive(Debug, Default, Deserialize)]
@@ -41,6 +45,8 @@ pub(super) struct Identity<'a> {
     #[serde(borrow)]
     pub(super) namespace: Text<'a>,
 }
+
+message!(Identity<'a> { 1 => name, 3 => namespace });
 
 impl Text<'_> {
     pub(super) fn boxed(&self) -> Box<str> {
@@ -81,6 +87,13 @@ pub(super) struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
+    pub(super) fn push(&mut self, text: Text<'a>) {
+        match self.first {
+            None => self.first = Some(text),
+            Some(_) => self.others.push(text),
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Text<'a>> {
         self.first.iter().chain(&self.others)
     }
@@ -139,6 +152,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        Text::deserialize(input).map(|text| Self(text.filled().is_some()))
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         struct TextsVisitor;
@@ -151,9 +170,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut texts = Texts { first: list.next_element()?, others: Vec::new() };
+                let mut texts = Texts::default();
                 while let Some(text) = list.next_element()? {
-                    texts.others.push(text);
+                    texts.push(text);
                 }
                 Ok(texts)
             }

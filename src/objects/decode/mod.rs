@@ -1,7 +1,7 @@
 //! One object as the API writes it becomes one slim object.
 //!
-//! The same decoder serves snapshots and API watches: JSON text of one object in, what DNS needs of
-//! it out. An object is read in two steps. `Raw` takes it apart without a look inside, because
+//! The same rules serve snapshots and API watches: one object in, what DNS needs of it out. Snapshots
+//! are JSON text, the API may also speak `protobuf`. JSON is read in two steps. `Raw` takes it apart without a look inside, because
 //! `kind` comes after `endpoints` where keys are sorted and because the `spec` of a kind we do not
 //! read may have any shape. Then the parts that the kind needs are read into small typed structs.
 //!
@@ -11,6 +11,7 @@ pub(super) mod carried;
 pub(super) mod endpoints;
 mod field;
 mod pod;
+pub(super) mod protobuf;
 mod service;
 
 use super::{Key, Kind, Labels, Namespace, Needs, Object, problem::Problem};
@@ -99,11 +100,6 @@ impl<'a> Raw<'a> {
         serde_json::from_str(json).map_err(|error| Problem::error(None, without_position(&error)))
     }
 
-    /// Whether this word stands anywhere in the metadata.
-    pub(super) fn has_in_metadata(&self, word: &str) -> bool {
-        self.metadata.is_some_and(|metadata| metadata.get().contains(word))
-    }
-
     /// The items, where this is a list of objects, and the kind they may leave out.
     pub(super) fn list(&self) -> Option<(Option<&'a RawValue>, ListOf<'a>)> {
         let of = self.kind.0.strip_suffix("List")?;
@@ -142,7 +138,10 @@ impl<'a> Raw<'a> {
         let Some(kind) = self.known_kind()? else {
             return Ok((Decoded::Unknown(self.kind.boxed()), None));
         };
-        let metadata: Metadata<'_> = part("metadata", self.metadata).map_err(|e| self.problem(kind, None, e))?;
+        let metadata: Metadata<'_> = part("metadata", self.metadata).map_err(|why| {
+            let object = self.key().map_or_else(|| kind.to_string(), |key| key.to_string());
+            Problem::error(Some(object.into()), why)
+        })?;
         let read = check_name(kind, &metadata).and_then(|()| match kind {
             Kind::Service => service::read(self, &metadata, needs),
             Kind::EndpointSlice => Ok((endpoints::slice(self, &metadata, needs)?, None)),
@@ -150,15 +149,13 @@ impl<'a> Raw<'a> {
             Kind::Namespace => Ok((namespace(&metadata, needs), None)),
             Kind::Pod => pod::read(self, &metadata, needs),
         });
-        read.map_err(|message| self.problem(kind, Some(&metadata), message))
+        read.map_err(|message| problem(kind, &metadata, message))
     }
 
     /// Which object this is, if that can be read: whatever else its metadata say.
     pub(super) fn key(&self) -> Option<Key> {
         let Identity { name, namespace } = part("metadata", self.metadata).ok()?;
-        let metadata = Metadata { name, namespace, ..Metadata::default() };
-        let kind = self.known_kind().ok()??;
-        check_name(kind, &metadata).ok().map(|()| key(kind, &metadata))
+        named(self.known_kind().ok()??, &Metadata { name, namespace, ..Metadata::default() })
     }
 
     fn known_kind(&self) -> Result<Option<Kind>, Problem> {
@@ -171,15 +168,15 @@ impl<'a> Raw<'a> {
         }
         Ok(known_kind(&self.api_version.0, kind))
     }
+}
 
-    fn problem(&self, kind: Kind, metadata: Option<&Metadata<'_>>, message: String) -> Problem {
-        let object = match metadata {
-            Some(metadata) if metadata.name.filled().is_some() => key(kind, metadata).to_string(),
-            Some(_) => format!("{kind} without a name"),
-            None => self.key().map_or_else(|| kind.to_string(), |key| key.to_string()),
-        };
-        Problem::error(Some(object.into()), message)
-    }
+/// What is wrong with an object of this kind.
+fn problem(kind: Kind, metadata: &Metadata<'_>, message: String) -> Problem {
+    let object = match metadata.name.filled() {
+        Some(_) => key(kind, metadata).to_string(),
+        None => format!("{kind} without a name"),
+    };
+    Problem::error(Some(object.into()), message)
 }
 
 /// Which kind of ours this is. The group counts: a Knative Service is none.
@@ -204,6 +201,11 @@ fn namespace(metadata: &Metadata<'_>, needs: Needs) -> Decoded {
 fn key(kind: Kind, metadata: &Metadata<'_>) -> Key {
     let namespace = if kind == Kind::Namespace { Box::default() } else { namespace_of(metadata) };
     Key { kind, namespace, name: metadata.name.boxed() }
+}
+
+/// The same, of an object that has a name which can be one.
+fn named(kind: Kind, metadata: &Metadata<'_>) -> Option<Key> {
+    check_name(kind, metadata).ok().map(|()| key(kind, metadata))
 }
 
 fn namespace_of(metadata: &Metadata<'_>) -> Box<str> {

@@ -1,6 +1,6 @@
 //! `v1/Pod`: its address and, for plain manifests, whether a Service may send traffic to it.
 
-use super::{Decoded, Raw, WithBacking, field, key, labels, namespace_of, part};
+use super::{Decoded, Raw, WithBacking, field, key, labels, namespace_of, part, protobuf::message};
 use crate::objects::{
     Kind, Needs, Object, Pod,
     manifest::{Backing, ContainerPort, PodBacking},
@@ -9,10 +9,18 @@ use field::{Metadata, Text, ip, nullable, nullable_list, port_number};
 use serde::Deserialize;
 use std::net::IpAddr;
 
+/// What a Pod says behind its metadata, in protobuf.
+#[derive(Default)]
+pub(super) struct Parts<'a> {
+    pub(super) status: Status<'a>,
+}
+
+message!(Parts<'a> { 3 => status });
+
 /// `status`
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
-struct Status<'a> {
+pub(super) struct Status<'a> {
     #[serde(borrow)]
     phase: Text<'a>,
     #[serde(borrow, rename = "podIP")]
@@ -23,6 +31,9 @@ struct Status<'a> {
     conditions: Vec<Condition<'a>>,
 }
 
+// Conditions count in plain manifests alone.
+message!(Status<'a> { 1 => phase, 6 => pod_ip, 12 => pod_ips });
+
 /// `status.podIPs[]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
@@ -30,6 +41,8 @@ struct PodIp<'a> {
     #[serde(borrow)]
     ip: Text<'a>,
 }
+
+message!(PodIp<'a> { 1 => ip });
 
 /// `status.conditions[]`
 #[derive(Debug, Default, Deserialize)]
@@ -75,24 +88,30 @@ struct NamedPort<'a> {
 
 pub(super) fn read(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<WithBacking, String> {
     let status: Status<'_> = part("status", raw.status)?;
-    let without = || Decoded::Without(key(Kind::Pod, metadata));
-    if matches!(&*status.phase.0, "Succeeded" | "Failed" | "Unknown") {
-        return Ok((without(), None));
+    let decoded = pod(metadata, &status, needs)?;
+    let backing = if needs.selectors && !has_ended(&status) { Some(backing(raw, metadata, &status)?) } else { None };
+    Ok((decoded, backing.map(Backing::Pod)))
+}
+
+pub(super) fn pod(metadata: &Metadata<'_>, status: &Status<'_>, needs: Needs) -> Result<Decoded, String> {
+    if has_ended(status) {
+        return Ok(Decoded::Without(key(Kind::Pod, metadata)));
     }
-    let ips = pod_ips(&status)?;
-    let decoded = if needs.pods {
-        Decoded::Object(Object::Pod(Pod {
+    pod_ips(status)?;
+    Ok(match needs.pods {
+        true => Decoded::Object(Object::Pod(Pod {
             namespace: namespace_of(metadata),
             name: metadata.name.boxed(),
             ip: status.pod_ip.filled().and_then(ip),
-            deleting: metadata.deletion_timestamp.filled().is_some(),
+            deleting: metadata.deletion_timestamp.0,
             labels: labels(&metadata.labels, needs),
-        }))
-    } else {
-        without()
-    };
-    let backing = if needs.selectors { Some(backing(raw, metadata, &status, ips)?) } else { None };
-    Ok((decoded, backing.map(Backing::Pod)))
+        })),
+        false => Decoded::Without(key(Kind::Pod, metadata)),
+    })
+}
+
+fn has_ended(status: &Status<'_>) -> bool {
+    matches!(&*status.phase.0, "Succeeded" | "Failed" | "Unknown")
 }
 
 fn pod_ips(status: &Status<'_>) -> Result<Box<[IpAddr]>, String> {
@@ -107,18 +126,13 @@ fn pod_ips(status: &Status<'_>) -> Result<Box<[IpAddr]>, String> {
     Ok(ips.into())
 }
 
-fn backing(
-    raw: &Raw<'_>,
-    metadata: &Metadata<'_>,
-    status: &Status<'_>,
-    ips: Box<[IpAddr]>,
-) -> Result<PodBacking, String> {
+fn backing(raw: &Raw<'_>, metadata: &Metadata<'_>, status: &Status<'_>) -> Result<PodBacking, String> {
     let spec: Spec<'_> = part("spec", raw.spec)?;
     let ports = spec.containers.iter().flat_map(|container| &container.ports);
     Ok(PodBacking {
         labels: metadata.labels.sorted(),
-        ips,
-        ready: is_ready(status) && metadata.deletion_timestamp.filled().is_none(),
+        ips: pod_ips(status)?,
+        ready: is_ready(status) && !metadata.deletion_timestamp.0,
         hostname: spec.hostname.boxed(),
         subdomain: spec.subdomain.boxed(),
         ports: ports.map(container_port).collect::<Result<_, _>>()?,

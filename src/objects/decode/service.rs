@@ -1,6 +1,6 @@
 //! `v1/Service`.
 
-use super::{Decoded, Raw, WithBacking, field, labels, namespace_of, part};
+use super::{Decoded, Raw, WithBacking, field, labels, namespace_of, part, protobuf::message};
 use crate::objects::{
     Needs, Object, Port, Service, ServiceSpec,
     manifest::{Backing, Selecting, TargetPort},
@@ -12,10 +12,18 @@ use serde::{
 };
 use std::{fmt, net::IpAddr};
 
+/// What a Service says behind its metadata, in protobuf.
+#[derive(Default)]
+pub(super) struct Parts<'a> {
+    pub(super) spec: Spec<'a>,
+}
+
+message!(Parts<'a> { 2 => spec });
+
 /// `spec`
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
-struct Spec<'a> {
+pub(super) struct Spec<'a> {
     #[serde(borrow, rename = "type")]
     type_: Text<'a>,
     #[serde(borrow, rename = "clusterIP")]
@@ -32,6 +40,8 @@ struct Spec<'a> {
     publish_not_ready_addresses: bool,
 }
 
+message!(Spec<'a> { 1 => ports, 2 => selector, 3 => cluster_ip, 4 => type_, 10 => external_name, 18 => cluster_ips });
+
 /// `spec.ports[]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
@@ -45,16 +55,12 @@ struct SpecPort<'a> {
     target_port: TargetPort,
 }
 
+// A target counts in plain manifests alone.
+message!(SpecPort<'a> { 1 => name, 2 => protocol, 3 => port });
+
 pub(super) fn read(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<WithBacking, String> {
     let spec: Spec<'_> = part("spec", raw.spec)?;
-    let service = Service {
-        namespace: namespace_of(metadata),
-        name: metadata.name.boxed(),
-        spec: service_spec(&spec)?,
-        ports: spec.ports.iter().map(port).collect::<Result<_, _>>()?,
-        selector: if needs.selectors { spec.selector.sorted() } else { Box::default() },
-        labels: labels(&metadata.labels, needs),
-    };
+    let service = service(metadata, &spec, needs)?;
     let backing = (needs.selectors && !service.selector.is_empty()).then(|| {
         Backing::Service(Selecting {
             publish_not_ready: spec.publish_not_ready_addresses,
@@ -62,6 +68,17 @@ pub(super) fn read(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Resu
         })
     });
     Ok((Decoded::Object(Object::Service(service)), backing))
+}
+
+pub(super) fn service(metadata: &Metadata<'_>, spec: &Spec<'_>, needs: Needs) -> Result<Service, String> {
+    Ok(Service {
+        namespace: namespace_of(metadata),
+        name: metadata.name.boxed(),
+        spec: service_spec(spec)?,
+        ports: spec.ports.iter().map(port).collect::<Result<_, _>>()?,
+        selector: if needs.selectors { spec.selector.sorted() } else { Box::default() },
+        labels: labels(&metadata.labels, needs),
+    })
 }
 
 /// What the name leads to. `ExternalName` wins over cluster IPs, `None` over the addresses after it.

@@ -54,6 +54,7 @@ pub(super) struct Connection<S, A, E> {
     transfers: Transfers,
     /// How many more questions are answered here.
     questions_left: u64,
+    has_asked: bool,
     recycle_at: Option<Instant>,
     /// When the message that is arriving began to, or we began to read it.
     message_begun: Option<Instant>,
@@ -77,6 +78,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How long a connection must have been silent at the end. The runtime tells of what has arrived in
 /// some microseconds, where it gets a processor.
 const RECEIVE_AT_STOP: Duration = Duration::from_millis(50);
+/// How long a client may take to its first question at the end.
+const FIRST_AT_STOP: Duration = Duration::from_secs(1);
 /// How much is read at the end of those questions that are there already.
 const INBOX_AT_STOP_OCTETS: usize = 64 * 1024;
 
@@ -99,6 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
             replies: Vec::new(),
             transfers: Transfers::default(),
             questions_left: queries_per_connection_max.unwrap_or(u64::MAX),
+            has_asked: false,
             recycle_at: age_max.map(|age| now + age),
             message_begun: None,
             ending: None,
@@ -142,6 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
 
     fn answer(&mut self, message: Range<usize>) {
         self.questions_left -= 1;
+        self.has_asked = true;
         self.message_begun = None;
         let message = self.inbox.octets(message);
         if is_transfer(message, &mut self.name) {
@@ -267,14 +272,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: Answer, E: Events> Connection<S, A, E
     }
 
     /// Reads what the system holds for us. A socket tells what arrived up to the last time that some
-    /// thread of the runtime asked the system, so they get a moment to ask once more.
+    /// thread of the runtime asked the system, so they get a moment to ask once more. A client that has just
+    /// connected is about to ask.
     async fn receive_what_is_there(&mut self) {
+        if !self.has_asked && self.inbox.len() == 0 {
+            let first = self.inbox.fill(&mut self.stream);
+            // A client that does not ask is not waited for.
+            let _ = timeout(FIRST_AT_STOP, first).await;
+        }
         let received = async {
             while self.inbox.len() < INBOX_AT_STOP_OCTETS && matches!(self.inbox.fill(&mut self.stream).await, Ok(1..))
             {
             }
         };
-        // A client that goes on asking is not waited for.
+        // Nor is one that goes on asking.
         let _ = timeout(RECEIVE_AT_STOP, received).await;
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
+    form::{Form, PROTOBUF},
     http::{Reply, Request},
     kind::Kind,
 };
@@ -21,7 +22,7 @@ pub(crate) struct Fault {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Status(u16),
-    Body(u16, String),
+    Body(u16, &'static str, Vec<u8>),
     Hang,
     Reset,
     Wait(watch::Receiver<bool>),
@@ -39,6 +40,8 @@ pub(crate) enum Asked {
     Watch,
     /// A watch that goes on from a version.
     Resumed,
+    /// Whatever would like protobuf best.
+    Protobuf,
 }
 
 /// Keeps a request waiting until it is opened or dropped.
@@ -52,7 +55,12 @@ impl Fault {
 
     /// Any body, as something in front of an API server may give.
     pub(crate) fn body(code: u16, text: &str) -> Self {
-        Self::new(What::Body(code, text.to_owned()))
+        Self::new(What::Body(code, "text/plain", text.as_bytes().to_vec()))
+    }
+
+    /// Any octets with status 200, said to be protobuf.
+    pub(crate) fn protobuf(octets: &[u8]) -> Self {
+        Self::new(What::Body(200, PROTOBUF, octets.to_vec()))
     }
 
     /// It is never answered.
@@ -91,6 +99,7 @@ impl Fault {
             Asked::List => !request.is_watch(),
             Asked::NextPage => !request.is_watch() && request.parameter("continue").is_some(),
             Asked::Watch => request.is_watch(),
+            Asked::Protobuf => Form::accepted(request) == Form::Protobuf,
             Asked::Resumed => {
                 request.is_watch() && request.parameter("resourceVersion").is_some_and(|version| !version.is_empty())
             }
@@ -107,8 +116,10 @@ impl Gate {
 /// What happens on every open stream of a resource.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
-    /// This line is sent, whatever it says.
+    /// This line is sent, whatever it says; in protobuf a frame that says the same.
     Line(String),
+    /// These octets are sent.
+    Octets(Vec<u8>),
     /// A bookmark of the present version.
     Bookmark,
     /// The bookmark that ends the beginning, where they [come late](super::Api::late_bookmarks).
@@ -147,7 +158,7 @@ pub(super) fn status(code: u16, kind: &Kind) -> Value {
 }
 
 pub(super) fn status_reply(code: u16, kind: &Kind) -> Reply {
-    Reply::json(code, &status(code, kind))
+    Reply::new(code, status(code, kind))
 }
 
 const INVALID: &str = "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: \

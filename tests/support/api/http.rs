@@ -10,6 +10,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::form::Form;
+
 /// What a client asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -17,6 +19,7 @@ pub(crate) struct Request {
     /// What stands behind the `?`, decoded.
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) authorization: Option<String>,
+    pub(crate) accept: Option<String>,
 }
 
 impl Request {
@@ -39,13 +42,20 @@ impl Request {
 pub(super) struct Reply {
     pub(super) code: u16,
     pub(super) retry_after: Option<Duration>,
-    pub(super) content_type: &'static str,
-    pub(super) body: String,
+    pub(super) body: Body,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    /// In whatever form the client hears.
+    Object(Value),
+    /// Of this type, and as it is.
+    Octets(&'static str, Vec<u8>),
 }
 
 impl Reply {
-    pub(super) fn json(code: u16, body: &Value) -> Self {
-        Self { code, retry_after: None, content_type: "application/json", body: body.to_string() }
+    pub(super) fn new(code: u16, body: Value) -> Self {
+        Self { code, retry_after: None, body: Body::Object(body) }
     }
 }
 
@@ -75,25 +85,30 @@ impl Connection {
         request(&String::from_utf8_lossy(&head)).map(Some)
     }
 
-    pub(super) async fn reply(&mut self, reply: &Reply) -> io::Result<()> {
-        let Reply { code, content_type, body, .. } = reply;
+    pub(super) async fn reply(&mut self, reply: &Reply, form: Form) -> io::Result<()> {
+        let Reply { code, body, .. } = reply;
+        let (content_type, body) = match body {
+            Body::Object(object) => (form.content_type(), form.object(object)),
+            Body::Octets(content_type, octets) => (*content_type, octets.clone()),
+        };
         let retry = reply.retry_after.map_or_else(String::new, |after| format!("Retry-After: {}\r\n", after.as_secs()));
         let length = body.len();
         let head =
             format!("HTTP/1.1 {code} X\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n{retry}\r\n");
-        self.stream.write_all((head + body).as_bytes()).await
+        self.stream.write_all(&[head.as_bytes(), &body].concat()).await
     }
 
     /// Begins a reply whose end nobody knows.
-    pub(super) async fn begin_stream(&mut self) -> io::Result<()> {
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    pub(super) async fn begin_stream(&mut self, form: Form) -> io::Result<()> {
+        let content_type = form.stream_type();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n");
         self.stream.write_all(head.as_bytes()).await
     }
 
     /// A part of it: not empty, for an empty one is the end.
-    pub(super) async fn send(&mut self, text: &str) -> io::Result<()> {
-        let chunk = format!("{:x}\r\n{text}\r\n", text.len());
-        self.stream.write_all(chunk.as_bytes()).await
+    pub(super) async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        let length = format!("{:x}\r\n", octets.len());
+        self.stream.write_all(&[length.as_bytes(), octets, b"\r\n"].concat()).await
     }
 
     pub(super) async fn end_stream(&mut self) -> io::Result<()> {
@@ -125,5 +140,6 @@ fn request(head: &str) -> io::Result<Request> {
         let mut fields = lines.clone().filter_map(|line| line.split_once(':'));
         fields.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
     };
-    Ok(Request { path: path.to_owned(), query, authorization: header("authorization") })
+    let (authorization, accept) = (header("authorization"), header("accept"));
+    Ok(Request { path: path.to_owned(), query, authorization, accept })
 }

@@ -14,9 +14,12 @@
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
 mod fault;
+mod form;
 mod http;
 mod kind;
 mod object;
+#[path = "../protobuf.rs"]
+mod protobuf;
 mod selector;
 mod serve;
 mod state;
@@ -35,6 +38,7 @@ use tokio::{
 };
 
 pub(crate) use fault::{Asked, Fault, Order};
+pub(crate) use form::Form;
 pub(crate) use http::Request;
 use kind::{Target, kind};
 pub(crate) use object::{Object, namespace, pod, service, slice};
@@ -95,6 +99,11 @@ impl Api {
     /// What it does when it is asked for a streaming list.
     pub(crate) fn streaming_lists(&self, streaming_lists: StreamingLists) {
         self.shared.change(|state| state.habits.streaming_lists = streaming_lists);
+    }
+
+    /// The form in which it says everything, whatever a client accepts.
+    pub(crate) fn speaks(&self, form: Form) {
+        self.shared.change(|state| state.habits.form = Some(form));
     }
 
     /// How it says that a watch begins too far back.
@@ -158,8 +167,8 @@ impl Api {
     /// An event on the open streams of a resource that tells of nothing this server knows of.
     pub(crate) fn event(&self, plural: &str, what: &str, object: Object) {
         self.shared.change(|state| {
-            let line = serde_json::json!({"type": what, "object": state.stamp(object.value)}).to_string();
-            state.order(kind(plural).plural, Order::Line(line));
+            let event = serde_json::json!({"type": what, "object": state.stamp(object.value)});
+            state.order(kind(plural).plural, Order::Line(event.to_string()));
         });
     }
 

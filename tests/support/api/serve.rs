@@ -9,7 +9,8 @@ use tokio::{net::TcpStream, sync::watch, time};
 
 use super::{
     fault::{Fault, What, status_reply},
-    http::{Connection, Reply, Request},
+    form::Form,
+    http::{Body, Connection, Reply, Request},
     kind::{Target, kind},
     selector::Selector,
     state::{Piece, State, wants_bookmarks},
@@ -56,14 +57,15 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 async fn answer(mut connection: Connection, request: Request, shared: &Shared) -> Option<Connection> {
     let target = Target::of(&request.path);
     let plural = target.as_ref().map_or("", |target| target.kind.plural);
-    let (fault, token) = {
+    let (fault, token, form) = {
         let mut state = shared.state();
         state.requests.push(request.clone());
-        (state.fault(plural, &request), state.habits.token.clone())
+        (state.fault(plural, &request), state.habits.token.clone(), state.habits.form)
     };
+    let form = form.unwrap_or_else(|| Form::accepted(&request));
     let Some(target) = target else {
         let reply = status_reply(404, kind("services"));
-        return connection.reply(&reply).await.ok().map(|()| connection);
+        return connection.reply(&reply, form).await.ok().map(|()| connection);
     };
     if let Some(Fault { what, retry_after, .. }) = fault {
         let reply = match what {
@@ -81,29 +83,35 @@ async fn answer(mut connection: Connection, request: Request, shared: &Shared) -
                 None
             }
             What::Status(code) => Some(status_reply(code, target.kind)),
-            What::Body(code, body) => Some(Reply { code, retry_after: None, content_type: "text/plain", body }),
+            What::Body(code, of, octets) => Some(Reply { code, retry_after: None, body: Body::Octets(of, octets) }),
         };
         if let Some(reply) = reply {
-            return connection.reply(&Reply { retry_after, ..reply }).await.ok().map(|()| connection);
+            return connection.reply(&Reply { retry_after, ..reply }, form).await.ok().map(|()| connection);
         }
     }
     if token.is_some_and(|token| request.authorization != Some(format!("Bearer {token}"))) {
-        return connection.reply(&status_reply(401, target.kind)).await.ok().map(|()| connection);
+        return connection.reply(&status_reply(401, target.kind), form).await.ok().map(|()| connection);
     }
-    give(connection, &request, &target, shared).await
+    give(connection, &request, &target, form, shared).await
 }
 
 /// Lists or watches.
-async fn give(mut connection: Connection, request: &Request, target: &Target, shared: &Shared) -> Option<Connection> {
+async fn give(
+    mut connection: Connection,
+    request: &Request,
+    target: &Target,
+    form: Form,
+    shared: &Shared,
+) -> Option<Connection> {
     let Ok(selector) = Selector::of(request, target) else {
-        return connection.reply(&status_reply(400, target.kind)).await.ok().map(|()| connection);
+        return connection.reply(&status_reply(400, target.kind), form).await.ok().map(|()| connection);
     };
     if request.is_watch() {
         // What a stream says last is its end, or it is gone.
-        return stream(connection, request, target, &selector, shared).await.ok().flatten();
+        return stream(connection, request, target, &selector, form, shared).await.ok().flatten();
     }
     let page = shared.state().list(target.kind, &selector, request);
-    connection.reply(&page).await.ok().map(|()| connection)
+    connection.reply(&page, form).await.ok().map(|()| connection)
 }
 
 /// Gives the connection back after a stream that ended in good order, or never began.
@@ -112,6 +120,7 @@ async fn stream(
     request: &Request,
     target: &Target,
     selector: &Selector,
+    form: Form,
     shared: &Shared,
 ) -> io::Result<Option<Connection>> {
     let mut changed = shared.changed.subscribe();
@@ -119,16 +128,18 @@ async fn stream(
     let opened = shared.state().open(target.kind, selector, request);
     let (mut pieces, mut cursor) = match opened {
         Ok(opened) => opened,
-        Err(reply) => return connection.reply(&reply).await.map(|()| Some(connection)),
+        Err(reply) => return connection.reply(&reply, form).await.map(|()| Some(connection)),
     };
     let _open = Open::new(target.kind.plural, shared);
-    connection.begin_stream().await?;
+    connection.begin_stream(form).await?;
     loop {
         for piece in pieces {
             match piece {
-                Piece::Line(line) => connection.send(&line).await?,
+                Piece::Event(what, object) => connection.send(&form.event(what, &object)).await?,
+                Piece::Line(line) => connection.send(&form.line(&line)).await?,
+                Piece::Octets(octets) => connection.send(&octets).await?,
                 Piece::HalfLine => {
-                    connection.send("{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"na").await?;
+                    connection.send(&form.half()).await?;
                     return connection.end_stream().await.map(|()| Some(connection));
                 }
                 Piece::End => return connection.end_stream().await.map(|()| Some(connection)),

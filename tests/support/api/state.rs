@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     fault::{Fault, Order, status, status_reply},
+    form::Form,
     http::{Reply, Request},
     kind::Kind,
     object::Object,
@@ -37,6 +38,8 @@ pub(super) struct State {
 pub(super) struct Habits {
     pub(super) streaming_lists: StreamingLists,
     pub(super) too_old: TooOld,
+    /// None: what the client accepts.
+    pub(super) form: Option<Form>,
     /// The only bearer token that it takes.
     pub(super) token: Option<String>,
     pub(super) page_objects_max: usize,
@@ -96,7 +99,9 @@ pub(super) struct Cursor {
 /// What a stream does next.
 #[derive(Debug)]
 pub(super) enum Piece {
+    Event(&'static str, Value),
     Line(String),
+    Octets(Vec<u8>),
     HalfLine,
     End,
     Reset,
@@ -120,6 +125,7 @@ impl State {
             habits: Habits {
                 streaming_lists: StreamingLists::Served,
                 too_old: TooOld::Event,
+                form: None,
                 token: None,
                 page_objects_max: usize::MAX,
                 null_items: false,
@@ -208,10 +214,8 @@ impl State {
         }
         let items = if page.is_empty() && self.habits.null_items { Value::Null } else { json!(page) };
         let list_kind = format!("{}List", kind.name);
-        Reply::json(
-            200,
-            &json!({"kind": list_kind, "apiVersion": kind.api_version, "metadata": metadata, "items": items}),
-        )
+        let list = json!({"kind": list_kind, "apiVersion": kind.api_version, "metadata": metadata, "items": items});
+        Reply::new(200, list)
     }
 
     fn selected(&self, kind: &Kind, selector: &Selector) -> Vec<Value> {
@@ -234,7 +238,7 @@ impl State {
         match request.parameter("resourceVersion").unwrap_or_default() {
             "" | "0" => {
                 let all = self.selected(kind, selector);
-                pieces.extend(all.into_iter().map(|object| event("ADDED", &object)));
+                pieces.extend(all.into_iter().map(|object| Piece::Event("ADDED", object)));
             }
             _ if whole => return Err(status_reply(422, kind)),
             version => {
@@ -290,7 +294,8 @@ impl State {
 /// What an order is on a stream.
 fn obey(given: &Given, kind: &Kind) -> Vec<Piece> {
     match &given.order {
-        Order::Line(line) => vec![Piece::Line(format!("{line}\n"))],
+        Order::Line(line) => vec![Piece::Line(line.clone())],
+        Order::Octets(octets) => vec![Piece::Octets(octets.clone())],
         Order::Bookmark => vec![bookmark(kind, given.version, false)],
         Order::Begun => vec![bookmark(kind, given.version, true)],
         Order::Error(code) => error(*code, kind),
@@ -310,7 +315,7 @@ fn bookmark(kind: &Kind, version: u64, ends_the_beginning: bool) -> Piece {
     if ends_the_beginning {
         object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
     }
-    event("BOOKMARK", &object)
+    Piece::Event("BOOKMARK", object)
 }
 
 impl Step {
@@ -325,17 +330,13 @@ impl Step {
         };
         let mut object = object?;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        Some(event(what, &object))
+        Some(Piece::Event(what, object))
     }
-}
-
-pub(super) fn event(what: &str, object: &Value) -> Piece {
-    Piece::Line(format!("{}\n", json!({"type": what, "object": object})))
 }
 
 /// The server ends the stream behind it.
 fn error(code: u16, kind: &Kind) -> Vec<Piece> {
-    vec![event("ERROR", &status(code, kind)), Piece::End]
+    vec![Piece::Event("ERROR", status(code, kind)), Piece::End]
 }
 
 pub(super) fn wants_bookmarks(request: &Request) -> bool {

@@ -51,6 +51,18 @@ fn a_thousand_pointers_to_pointers_are_read_once_each() {
 }
 
 #[test]
+fn nothing_points_at_what_is_taken_out() {
+    let wire = Wire::new(code::NOERROR).opt(0, &[]);
+    assert!(is_refused(&wire.record(2, &[0xc0, 33], code::A, 60, &[0; 4])));
+}
+
+#[test]
+fn records_that_are_for_us_are_few() {
+    let with = |count: usize| is_refused(&(0..count).fold(Wire::new(code::NOERROR), |wire, _| wire.opt(0, &[])));
+    assert!(!with(2) && with(3));
+}
+
+#[test]
 fn data_of_other_lengths_than_its_type_has_is_refused() {
     let with = |kind: u16, data: &[u8]| is_refused(&Wire::new(code::NOERROR).record(0, ASKED, kind, 1, data));
     assert!(with(code::A, &[1, 2, 3]) && with(code::A, &[1, 2, 3, 4, 5]) && !with(code::A, &[1, 2, 3, 4]));

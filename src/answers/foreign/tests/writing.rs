@@ -174,7 +174,7 @@ fn an_extended_error_is_repeated_to_who_may_know_it() {
     assert!(has_error(&with_edns(WWW), 512));
     assert!(!has_error(&question(WWW), 512), "without EDNS");
     assert!(!has_error(&with_edns(WWW), 33 + 11 + 11), "without room");
-    let long = [&[0, 15, 1, 2, 0, 22][..], &[b'x'], "ä".repeat(127).as_bytes(), b"y"].concat();
+    let long = [&[0, 15, 1, 2, 0, 22][..], b"x", "ä".repeat(127).as_bytes(), b"y"].concat();
     let reply = Wire::new(code::SERVFAIL).opt(0, &long).reply();
     assert_eq!(reply.error().map(|(_, text)| text.len()), Some(199), "cut between two characters");
 }

@@ -102,8 +102,10 @@ fn a_file_must_have_name_servers() {
     assert_eq!(to("/etc/resolv.conf"), [To::ResolvConf("/etc/resolv.conf".into())]);
     assert_eq!(
         refused_to("/empty.conf"),
-        "2:11: `/empty.conf` has no line `nameserver ADDRESS`: write the address of one here"
+        "2:11: `/empty.conf` has no line `nameserver ADDRESS`: write the address of a name server here"
     );
+    let both = [To::ResolvConf("/empty.conf".into()), plain("10.0.0.1:53")];
+    assert_eq!(to("/empty.conf 10.0.0.1"), both);
     assert!(refused_to("/none.conf").starts_with("2:11: `/none.conf` cannot be read: "));
 }
 

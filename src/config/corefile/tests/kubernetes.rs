@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::records::view::{Pods, ViewOptions};
+use crate::{
+    objects::api::Endpoint,
+    records::view::{Pods, ViewOptions},
+};
 
 fn corefile(options: &str) -> String {
     format!(".:53 {{\nkubernetes cluster.local in-addr.arpa {{\n{options}\n}}\n}}")
@@ -153,6 +156,40 @@ fn a_kubeconfig_has_a_context_or_not() {
 }
 
 #[test]
+fn an_endpoint_is_a_url_with_certificates_or_without() {
+    let world = World::files(&[("cert.pem", ""), ("key.pem", ""), ("ca.pem", "")]);
+    let endpoint = |options: &str| config_in(&world, &corefile(options)).kubernetes.access.endpoint;
+    let plain = |url: &str| Some(Endpoint { url: url.into(), identity: None, authority: None });
+    assert_eq!(endpoint("endpoint http://127.0.0.1:8001"), plain("http://127.0.0.1:8001"));
+    assert_eq!(endpoint("endpoint localhost:8080"), plain("http://localhost:8080"));
+    let identity = Some(("cert.pem".into(), "key.pem".into()));
+    let whole = Endpoint { url: "https://api:6443".into(), identity, authority: Some("ca.pem".into()) };
+    assert_eq!(endpoint("endpoint https://api:6443\ntls cert.pem key.pem ca.pem"), Some(whole.clone()));
+    assert_eq!(endpoint("tls cert.pem key.pem ca.pem\nendpoint api:6443"), Some(whole));
+    let several = corefile("endpoint http://a http://b");
+    assert_eq!(notes(&several), ["Corefile:3:19: `http://b` is not read: `endpoint URL` is all"]);
+    for wrong in ["ftp://a", "http://", "/a", "a:b:c", "http://a b"] {
+        let message = refused(&format!("endpoint \"{wrong}\""));
+        assert_eq!(message, format!("10: `{wrong}` is no URL of an API server, like `https://10.0.0.1:6443`"));
+    }
+    assert!(refused("endpoint").starts_with("1: something is missing"));
+    assert!(refused("tls a b").starts_with("1: something is missing behind `tls`: write `tls CERT KEY CACERT`"));
+    assert!(refused("tls a b c d").starts_with("11: `d` is too much"));
+    let missing = errors(&corefile("endpoint http://a\ntls a b c"));
+    assert!(missing.len() == 3 && missing[0].starts_with("Corefile:4:5: `a` cannot be read"), "{missing:?}");
+}
+
+#[test]
+fn of_an_endpoint_and_a_kubeconfig_the_latter_counts() {
+    let both = corefile("endpoint http://a\nkubeconfig /b");
+    assert!(notes(&both)[0].starts_with("Corefile:3:1: this is not read: `kubeconfig` says where"));
+    let access = config(&both).kubernetes.access;
+    assert_eq!((access.kubeconfig, access.endpoint), (Some("/b".into()), None));
+    let message = error(". {\nkubernetes a {\nendpoint http://a\n}\n}\nb {\nkubernetes c\n}");
+    assert!(message.starts_with("Corefile:7:1: clusterdns follows one cluster"), "{message}");
+}
+
+#[test]
 fn limits_of_requests_are_read_and_have_no_effect() {
     let all = "apiserver_qps 2.5\napiserver_burst 10\napiserver_max_inflight 0";
     assert_eq!(view(all), view(""));
@@ -166,9 +203,6 @@ fn limits_of_requests_are_read_and_have_no_effect() {
 
 #[test]
 fn what_is_not_here_is_refused_by_its_name() {
-    let message = "`endpoint` is not here yet: write a kubeconfig with it, and `kubeconfig FILE`";
-    assert_eq!(refused("endpoint http://127.0.0.1:8001"), format!("1: {message}"));
-    assert_eq!(refused("tls a b c"), format!("1: {}", message.replace("endpoint", "tls")));
     assert!(refused("multicluster a").starts_with("1: clusterdns does not have `multicluster` of `kubernetes` yet"));
     assert_eq!(refused("pod insecure"), "1: `pod` is no option of `kubernetes`: did you mean `pods`?");
     assert_eq!(refused("resyncperiod 5m"), "1: `resyncperiod` is no option of `kubernetes`: take it out");

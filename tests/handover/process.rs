@@ -1,0 +1,115 @@
+//! The program with a Corefile and a snapshot of its own, and what it says.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::{Ipv4Addr, TcpListener, UdpSocket},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// Only a failure takes so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Process {
+    child: std::sync::Mutex<Option<Child>>,
+    id: u32,
+    lines: Receiver<String>,
+    folder: TempDir,
+}
+
+impl Process {
+    /// Starts, and waits until it serves.
+    pub(crate) fn start(corefile: &str, cluster: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("Corefile"), corefile).unwrap();
+        fs::write(folder.path().join("cluster.json"), cluster).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clusterdns"));
+        command.args(["serve", "--corefile", "Corefile", "--snapshot", "cluster.json"]).current_dir(folder.path());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (said, lines) = mpsc::channel();
+        for stream in
+            [Box::new(child.stdout.take().unwrap()) as Box<dyn Read + Send>, Box::new(child.stderr.take().unwrap())]
+        {
+            let said = said.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    // A test that has seen enough listens no more.
+                    let _ = said.send(line);
+                }
+            });
+        }
+        let process = Self { id: child.id(), child: std::sync::Mutex::new(Some(child)), lines, folder };
+        process.says("listening on");
+        process
+    }
+
+    /// Writes another Corefile in the place of the old one, as an editor does.
+    pub(crate) fn configure(&self, corefile: &str) {
+        let path: PathBuf = self.folder.path().join("Corefile");
+        let new = path.with_extension("new");
+        fs::write(&new, corefile).unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    /// Waits until it says something with these words.
+    pub(crate) fn says(&self, words: &str) {
+        let mut heard = Vec::new();
+        let deadline = Instant::now() + PATIENCE;
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if line.contains(words) {
+                return;
+            }
+            heard.push(line);
+        }
+        panic!("nothing is said of {words:?}: {heard:#?}");
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([format!("-{signal}"), self.id.to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it by a signal.
+    pub(crate) fn end(&self, signal: &str) -> ExitStatus {
+        self.signal(signal);
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(&self) -> ExitStatus {
+        self.child.lock().unwrap().take().expect("it ends once").wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.lock().unwrap().take() {
+            // A test that fails leaves nothing behind.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    probe.local_addr().unwrap().port()
+}
+
+/// Waits until nobody listens on a port any more.
+pub(crate) fn until_free(port: u16) {
+    let deadline = Instant::now() + PATIENCE;
+    while UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_err()
+        || TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
+    {
+        assert!(Instant::now() < deadline, "port {port} is still in use");
+        thread::yield_now();
+    }
+}
