@@ -89,9 +89,7 @@ struct Running {
 impl Running {
     fn start(change: impl FnOnce(&mut Config)) -> Self {
         let upstream = Upstream::start();
-        let mut config = Config::default();
-        config.search = None;
-        config.admin_listen.clear();
+        let mut config = Config { search: None, admin_listen: Vec::new(), ..Config::default() };
         config.servers[0].listen = vec!["127.0.0.1:0".parse().unwrap()];
         config.servers[0].forward = vec![forward::Options::new(OurName::root(), vec![To::Plain(upstream.address)])];
         change(&mut config);

@@ -10,3 +10,5 @@ mod hosts;
 mod rewrite;
 #[path = "stages/running.rs"]
 mod running;
+#[path = "stages/template.rs"]
+mod template;

@@ -131,6 +131,7 @@ impl Server {
         let logs = Arc::new(Logs::new(&metrics.events, Box::new(io::stdout())));
         events::use_plan(&metrics, &logs, config, &plan)?;
         let readiness = Readiness::new();
+        readiness.monitor_continuously(config.ready_continuously);
         let feed = Feed::new(store, &plan, metrics.clone(), readiness.clone());
         let responder = Arc::new(Responder::new(plan));
         let common = Self::common(config, &runtime, metrics, logs, cores);

@@ -77,6 +77,7 @@ impl Server {
             *cluster = new;
         }
         self.explainer.store(Arc::new(Explainer::new(self.responder.clone(), self.feed.store.clone())));
+        self.readiness.monitor_continuously(config.ready_continuously);
         self.config = config.clone();
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::{
     forward::{Counters, Forwarder, LoopWatch, StartError},
     records::name::Name,
     respond::plan::Stages,
-    stages::{Early, hosts::Hosts, rewrite::Rewriter},
+    stages::{Early, hosts::Hosts, rewrite::Rewriter, template::Templates},
 };
 
 /// The stages of each server of a configuration.
@@ -55,7 +55,12 @@ fn early(server: &Server, runtime: &Handle, before: &[&Stages]) -> Early {
         })
     });
     let rewriter = (!server.rewrite.is_empty()).then(|| Arc::new(Rewriter::new(server.rewrite.clone())));
-    Early { rewriter, hosts }
+    let templates = (!server.template.is_empty()).then(|| {
+        let mut all = before.iter().filter_map(|stages| stages.early.templates.as_ref());
+        let same = all.find(|templates| templates.templates() == server.template);
+        same.cloned().unwrap_or_else(|| Arc::new(Templates::new(server.template.clone())))
+    });
+    Early { rewriter, templates, hosts }
 }
 
 /// A watch that has found something goes on where its upstreams do.

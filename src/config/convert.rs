@@ -188,6 +188,7 @@ impl Checked {
             errors: self.errors(server.errors),
             log: server.log.into_iter().filter_map(|log| self.log(log)).collect(),
             rewrite: Vec::new(),
+            template: Vec::new(),
             hosts: None,
             zones,
             listen,

@@ -28,7 +28,7 @@ use crate::{
         api::{Access, Asks},
     },
     records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone},
-    stages::{hosts, rewrite},
+    stages::{hosts, rewrite, template},
 };
 use error::ConfigError;
 use logging::{Errors, Log};
@@ -185,6 +185,8 @@ pub struct Server {
     pub log: Vec<Log>,
     /// Questions that become others, before anything else.
     pub rewrite: Vec<rewrite::Rule>,
+    /// Replies by rule.
+    pub template: Vec<template::Template>,
     /// Names and addresses of a file, in front of the cluster's.
     pub hosts: Option<hosts::Options>,
 }

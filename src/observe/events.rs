@@ -36,8 +36,6 @@ pub struct Events {
     pub health_secs: Histogram,
     /// How often it did not answer itself.
     pub health_failures: IntCounter,
-    /// Unix time at which a file of hosts was read; 0 before the first.
-    pub hosts_reloaded_timestamp_seconds: IntGauge,
     /// Lines about questions for which there was no room.
     pub log_dropped_queries: IntCounter,
     /// Lines about questions that failed for which there was no room.
@@ -118,11 +116,6 @@ impl Events {
                 registry,
                 "coredns_health_request_failures_total",
                 "The number of times the health check failed.",
-            ),
-            hosts_reloaded_timestamp_seconds: gauge(
-                registry,
-                "coredns_hosts_reload_timestamp_seconds",
-                "The timestamp of the last reload of hosts file.",
             ),
             log_dropped_queries: dropped.with_label_values(&["queries"]),
             log_dropped_errors: dropped.with_label_values(&["errors"]),

@@ -16,6 +16,7 @@ use prometheus::proto::{self, Bucket, LabelPair, Metric, MetricFamily, MetricTyp
 use super::{
     caches,
     cells::{Cell, DURATION_FIRST_NANOS, Histogram, RCODES, RouteCells, SIZE_BOUNDS, TYPE_NAMES},
+    early,
     metrics::Totals,
     served::{DROPPED, Labels, Served},
     tables::{self, Table},
@@ -27,6 +28,7 @@ pub(super) fn of(totals: &Totals, served: &Served) -> Vec<MetricFamily> {
     let mut families = vec![stages(served)];
     families.extend(requests(totals));
     families.extend(caches::families(&totals.caches));
+    families.extend(early::families(served));
     families.extend(process(totals));
     families.extend(zones(served));
     families.retain(|family| !family.get_metric().is_empty());

@@ -10,6 +10,7 @@
 
 mod caches;
 pub mod cells;
+mod early;
 pub mod events;
 mod families;
 mod forward;

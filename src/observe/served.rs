@@ -8,6 +8,7 @@ use crate::{
     cache::Cache,
     records::view::View,
     respond::plan::{Plan, Route, Server},
+    stages::{hosts::Hosts, template::Templates},
 };
 
 /// See the module.
@@ -21,6 +22,11 @@ pub(super) struct Served {
     pub(super) views: Vec<Arc<View>>,
     /// Every cache once.
     pub(super) caches: Vec<(CacheLabels, Arc<Cache>)>,
+    /// What is asked before the tables are.
+    pub(super) hosts: Vec<Arc<Hosts>>,
+    pub(super) templates: Vec<Arc<Templates>>,
+    /// What each listener is called.
+    pub(super) listeners: Vec<String>,
 }
 
 /// What a route is called, and its cache.
@@ -59,6 +65,10 @@ impl Served {
         let labels = Labels { server: server(plan, 0), zone: DROPPED.to_owned() };
         routes.push(Called { labels, cache: None });
         served.routes = routes.into();
+        served.listeners = (0..plan.listeners.len()).map(|listener| server(plan, listener)).collect();
+        let early = || plan.servers.iter().map(|server| &server.stages.early);
+        served.hosts = early().filter_map(|early| early.hosts.clone()).collect();
+        served.templates = early().filter_map(|early| early.templates.clone()).collect();
         for view in plan.servers.iter().filter_map(|server| server.view.as_ref()) {
             if !served.views.iter().any(|other| Arc::ptr_eq(other, view)) {
                 served.views.push(view.clone());

@@ -1,22 +1,22 @@
 //! The part of a query's path in front of the tables: stages that touch few questions, and take their time.
 //!
 //! ```text
-//! rewrite ─► hosts ─┬─► the tables of the same server, and what they lead to
-//!    ▲              └─► a reply, or none
+//! rewrite ─► template ─► hosts ─┬─► the tables of the same server, and what they lead to
+//!    ▲                          └─► a reply, or none
 //!    └─ restores what it has changed
 //! ```
 //!
 //! What they leave alone goes on as if they were not there.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use hickory_proto::{
     op::{Edns, Message},
     rr::{
-        Name, RData,
+        Name, RData, Record,
         rdata::{CNAME, opt::EdnsOption},
     },
-    serialize::binary::BinDecodable,
+    serialize::binary::{BinDecodable, BinEncodable},
 };
 
 use super::{
@@ -33,7 +33,7 @@ use crate::{
         why::Why,
     },
     stages::{
-        Inquiry, Verdict,
+        Early, Inquiry, Verdict,
         rewrite::{Restore, Rewritten},
     },
 };
@@ -59,25 +59,63 @@ impl Onward {
 
     /// Behind what changes questions.
     async fn behind(&self, route: usize, query: Query, hops_left: usize) -> Heard {
-        match self.verdict(route, &query) {
+        let Early { templates, hosts, .. } = &self.responder.server(route).stages.early;
+        let verdict = self.asked_of(templates.as_deref(), &query, |templates, inquiry| templates.answer(inquiry));
+        match verdict {
+            Verdict::Reply(reply) => return self.followed(route, &query, reply, hops_left).await,
+            Verdict::Fail(error) => return Err(Unsaid::stopped(route, error)),
+            Verdict::Pass => {}
+        }
+        let hosts =
+            self.asked_of(hosts.as_deref(), &query, |hosts, inquiry| hosts.answer(inquiry.name, inquiry.question));
+        match hosts {
             Verdict::Reply(reply) => Ok(self.own(reply, Books::of(route))),
             Verdict::Fail(error) => Err(Unsaid::stopped(route, error)),
             Verdict::Pass => self.lead(Some(route), query, hops_left).await,
         }
     }
 
-    fn verdict(&self, route: usize, query: &Query) -> Verdict {
+    /// Asks a stage, if it is there.
+    fn asked_of<S>(&self, stage: Option<&S>, query: &Query, ask: impl FnOnce(&S, &Inquiry<'_>) -> Verdict) -> Verdict {
+        let Some(stage) = stage else { return Verdict::Pass };
         let mut name = QueryName::new();
         let question = query.read(&mut name);
-        let early = &self.responder.server(route).stages.early;
-        early.hosts.as_ref().map_or(Verdict::Pass, |hosts| hosts.answer(&name, &question))
+        ask(stage, &self.inquiry(&question, &name))
+    }
+
+    /// The reply of a template. Whoever asks for addresses gets those that its CNAMEs lead to, as far as there are any.
+    async fn followed(&self, route: usize, query: &Query, reply: Foreign, hops_left: usize) -> Heard {
+        let said = self.own(reply, Books::of(route));
+        let mut name = QueryName::new();
+        let qtype = query.read(&mut name).qtype;
+        let unfit = || Unsaid::unfit(said.books);
+        let mut message = shown(&said).ok_or_else(unfit)?;
+        let leads_on = |record: &Record| matches!(record.data, RData::CNAME(_));
+        if !matches!(qtype, code::A | code::AAAA) || !message.answers.iter().any(leads_on) {
+            return Ok(said);
+        }
+        for record in mem::take(&mut message.answers) {
+            let target = match &record.data {
+                RData::CNAME(target) => Some(target.0.to_bytes().map_err(|_| unfit())?),
+                _ => None,
+            };
+            message.answers.push(record);
+            if let Some(target) = target
+                && let Ok(rest) = self.hop(query.about(&target), hops_left).await
+            {
+                message.metadata.truncation |= rest.reply.is_truncated();
+                message.answers.extend(shown(&rest).ok_or_else(unfit)?.answers);
+            }
+        }
+        let reply = Foreign::from_message(&message).map_err(|_| unfit())?;
+        Ok(self.own(reply, said.books))
     }
 
     /// What stages may want to know.
     fn inquiry<'q>(&self, question: &'q Question<'q>, name: &'q QueryName) -> Inquiry<'q> {
         let port = self.responder.plan().listeners[self.asked.listener].address.port();
         let over_tcp = self.asked.transport == Transport::Tcp;
-        Inquiry { question, name, client: self.asked.client, over_tcp, port }
+        Inquiry { question, name, client: self.asked.client, over_tcp, port, listener: self.asked.listener }
     }
 
     // ----------- Rewriting -------------------------------------------------

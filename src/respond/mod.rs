@@ -118,7 +118,7 @@ impl Responder {
     ) -> Begun {
         match written.ending.next {
             Next::Nothing | Next::Transfer => written.answered(question),
-            Next::Ask => self.from_cache(question, written, now, memory, buffer),
+            Next::Ask => self.cached(question, written, now, memory, buffer),
             Next::Early | Next::Chase | Next::Complete | Next::Wait => Begun::Waits,
         }
     }
@@ -158,7 +158,7 @@ impl Responder {
     }
 
     /// Answers from the cache of the server that the question came to.
-    fn from_cache(
+    fn cached(
         &self,
         question: &Question<'_>,
         written: &Written,

@@ -124,8 +124,8 @@ impl Plan {
     pub(crate) fn others_take(&self, listener: &Listener, name: &QueryName, question: &Question<'_>) -> bool {
         let Some(route) = listener.route(name, question.qtype) else { return false };
         let server = &self.servers[self.routes[route].server];
-        let has_stages = server.stages.take(name, question) || server.stages.early.touches(name, question);
-        has_stages || server.zone_of(name).is_some()
+        let Stages { early, .. } = &server.stages;
+        server.zone_of(name).is_some() || server.stages.take(name, question) || early.touches(name, question)
     }
 
     /// Whether others are asked for any name on a listener.

@@ -1,4 +1,4 @@
-//! What stands in front of the tables: `hosts`, and what CoreDNS's other plugins of its kind do.
+//! What stands in front of the tables: what CoreDNS calls `rewrite`, `template` and `hosts`.
 //!
 //! Most questions are none of its business, and stay on the fast path: [`Early::touches`] says so in a few
 //! instructions, without allocation. Whatever may be touched leaves it and takes its time. Answers are pure:
@@ -8,7 +8,11 @@ pub mod draft;
 pub mod hosts;
 pub mod kinds;
 pub mod pattern;
+mod record;
 pub mod rewrite;
+pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod zones;
 
@@ -24,13 +28,16 @@ use crate::answers::{
 };
 use hosts::Hosts;
 use rewrite::Rewriter;
-use text::Text;
+use template::Templates;
+use text::Spelled;
 
 /// The stages of a server in front of its tables, in CoreDNS's order.
 #[derive(Default)]
 pub struct Early {
     /// Questions that become others.
     pub rewriter: Option<Arc<Rewriter>>,
+    /// Replies by rule.
+    pub templates: Option<Arc<Templates>>,
     /// Names and addresses of files.
     pub hosts: Option<Arc<Hosts>>,
 }
@@ -48,6 +55,8 @@ pub struct Inquiry<'q> {
     pub over_tcp: bool,
     /// At which port.
     pub port: u16,
+    /// On which listener of the plan.
+    pub listener: usize,
 }
 
 /// What a stage makes of a question.
@@ -83,7 +92,9 @@ impl Early {
 
     /// Which questions for addresses of `tree` (wire form, lower case) and below may be touched.
     pub fn reach(&self, tree: &[u8]) -> Reach {
-        if self.rewriter.as_ref().is_some_and(|rewriter| rewriter.reaches(tree)) {
+        if self.rewriter.as_ref().is_some_and(|rewriter| rewriter.reaches(tree))
+            || self.templates.as_ref().is_some_and(|templates| templates.reaches(tree))
+        {
             return Reach::Anything;
         }
         self.hosts.as_ref().map_or(Reach::Nothing, |hosts| hosts.reach(tree))
@@ -91,18 +102,24 @@ impl Early {
 
     /// The names under which metrics know them.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        let present = [("rewrite", self.rewriter.is_some()), ("hosts", self.hosts.is_some())];
+        let present = [
+            ("rewrite", self.rewriter.is_some()),
+            ("template", self.templates.is_some()),
+            ("hosts", self.hosts.is_some()),
+        ];
         present.into_iter().filter_map(|(name, present)| present.then_some(name))
     }
 
     fn is_there(&self) -> bool {
-        self.rewriter.is_some() || self.hosts.is_some()
+        self.rewriter.is_some() || self.templates.is_some() || self.hosts.is_some()
     }
 
     fn looks_at(&self, name: &QueryName, question: &Question<'_>) -> bool {
         if self.hosts.as_ref().is_some_and(|hosts| hosts.touches(name, question.qtype)) {
             return true;
         }
-        self.rewriter.as_ref().is_some_and(|rewriter| rewriter.touches(Text::of(name).as_str(), question))
+        let text = Spelled::new(name);
+        self.rewriter.as_ref().is_some_and(|rewriter| rewriter.touches(&text, question))
+            || self.templates.as_ref().is_some_and(|templates| templates.touches(name, question, &text))
     }
 }

@@ -1,6 +1,8 @@
 //! Names as text, for rules that are written so: labels with dots, the last one too, odd octets escaped as
 //! CoreDNS does it.
 
+use std::cell::OnceCell;
+
 use crate::{
     answers::question::QueryName,
     records::name::{LABEL_OCTETS_MAX, Labels, NAME_OCTETS_MAX},
@@ -10,6 +12,12 @@ use crate::{
 pub struct Text {
     octets: [u8; TEXT_OCTETS_MAX],
     length: usize,
+}
+
+/// The text of a name, made when it is wanted first.
+pub struct Spelled<'n> {
+    name: &'n QueryName,
+    text: OnceCell<Text>,
 }
 
 /// Every octet escaped.
@@ -29,6 +37,18 @@ impl Text {
     /// The text.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.octets[..self.length]).unwrap_or_default()
+    }
+}
+
+impl<'n> Spelled<'n> {
+    /// Of this name.
+    pub fn new(name: &'n QueryName) -> Self {
+        Self { name, text: OnceCell::new() }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.text.get_or_init(|| Text::of(self.name)).as_str()
     }
 }
 

@@ -1,11 +1,13 @@
 //! The program under test, as a process.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus},
     thread,
 };
 
@@ -24,10 +26,20 @@ pub(crate) enum Access {
     Pod(PathBuf, u16),
 }
 
+/// What it is configured in, which is also how it is started.
+#[derive(Clone, Copy, Debug)]
+enum Language {
+    /// `clusterdns serve --config FILE`, with the ports on the command line.
+    Toml,
+    /// `-conf FILE` and nothing else, as a Deployment of CoreDNS has it.
+    Corefile,
+}
+
 /// A server on ports that the system picked. It keeps them when it is started again.
 pub(crate) struct Clusterdns {
     folder: TempDir,
     access: Access,
+    language: Language,
     /// `None` while it is killed.
     process: Option<Process>,
     address: SocketAddr,
@@ -47,11 +59,45 @@ impl Clusterdns {
 
     /// The same, but waits only until its sockets are bound.
     pub(crate) fn launch(access: &Access, config: &str) -> Self {
+        Self::launch_in(Language::Toml, access, config)
+    }
+
+    /// Serves by this Corefile, and waits until it is ready.
+    #[allow(dead_code, reason = "benches/cluster does not use it")]
+    pub(crate) fn deployed(access: &Access, corefile: &str) -> Self {
+        let server = Self::launch_in(Language::Corefile, access, corefile);
+        server.await_ready();
+        server
+    }
+
+    fn launch_in(language: Language, access: &Access, config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("config.toml"), config).expect("a file");
-        let mut server = Self { folder, access: access.clone(), process: None, address: ANY, admin: ANY };
+        fs::write(folder.path().join(language.file()), config).expect("a file");
+        let mut server = Self { folder, access: access.clone(), language, process: None, address: ANY, admin: ANY };
         server.launch_again();
         server
+    }
+
+    /// Another configuration in the place of the old one, which it is told to read.
+    #[allow(dead_code, reason = "benches/cluster does not use it")]
+    pub(crate) fn configure(&self, config: &str) {
+        let path = self.folder.path().join(self.language.file());
+        let next = path.with_extension("next");
+        fs::write(&next, config).expect("a file");
+        fs::rename(next, path).expect("another file");
+        self.process.as_ref().expect("it runs").signal("USR1");
+    }
+
+    /// Tells it to end.
+    #[allow(dead_code, reason = "benches/cluster does not use it")]
+    pub(crate) fn terminate(&self) {
+        self.process.as_ref().expect("it runs").signal("TERM");
+    }
+
+    /// Waits for its end.
+    #[allow(dead_code, reason = "benches/cluster does not use it")]
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        self.process.take().expect("it runs").ended()
     }
 
     /// Ends it as a crash does.
@@ -63,9 +109,16 @@ impl Clusterdns {
     pub(crate) fn launch_again(&mut self) {
         let log = self.folder.path().join("log");
         append(&log, STARTS).expect("a log");
-        let mut command = self.access.serve();
-        command.arg("--config").arg(self.folder.path().join("config.toml"));
-        command.args(["--listen", &self.address.to_string(), "--admin", &self.admin.to_string()]);
+        let (mut command, file) = (self.access.program(), self.folder.path().join(self.language.file()));
+        match self.language {
+            Language::Toml => command.args(self.access.arguments()).arg("--config").arg(file).args([
+                "--listen",
+                &self.address.to_string(),
+                "--admin",
+                &self.admin.to_string(),
+            ]),
+            Language::Corefile => command.arg("-conf").arg(file),
+        };
         let process = self.process.insert(Process::start(&mut command, &log));
         (self.address, self.admin) = await_that("clusterdns listens", || {
             process.check();
@@ -201,21 +254,34 @@ pub(crate) fn program() -> Command {
     command
 }
 
-impl Access {
-    /// `clusterdns serve`, with what makes it find the cluster.
-    fn serve(&self) -> Command {
+impl Language {
+    fn file(self) -> &'static str {
         match self {
-            Self::Kubeconfig(path) => {
-                let mut command = program();
-                command.args(["serve", "--kubeconfig"]).arg(path);
-                command
-            }
+            Self::Toml => "config.toml",
+            Self::Corefile => "Corefile",
+        }
+    }
+}
+
+impl Access {
+    /// clusterdns, where it finds what it finds.
+    fn program(&self) -> Command {
+        match self {
+            Self::Kubeconfig(_) => program(),
             Self::Pod(files, port) => {
                 let mut command = in_a_pod(files);
-                command.arg(program().get_program()).args(["serve", "--kubernetes"]).env_remove("CLUSTERDNS_LOG");
+                command.arg(program().get_program()).env_remove("CLUSTERDNS_LOG");
                 command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", port.to_string());
                 command
             }
+        }
+    }
+
+    /// What says that there is a cluster where the configuration does not.
+    fn arguments(&self) -> Vec<OsString> {
+        match self {
+            Self::Kubeconfig(path) => vec!["serve".into(), "--kubeconfig".into(), path.into()],
+            Self::Pod(..) => vec!["serve".into(), "--kubernetes".into()],
         }
     }
 }

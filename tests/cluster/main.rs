@@ -9,6 +9,8 @@
 //!
 //! There are no nodes: what a kubelet would say of a Pod is written by the scenarios.
 
+#[path = "../corefiles/adjust.rs"]
+mod adjust;
 mod ask;
 mod clusterdns;
 mod control_plane;
@@ -17,6 +19,8 @@ mod prober;
 mod process;
 mod relay;
 mod scenarios;
+#[path = "../corefiles/upstream.rs"]
+mod upstream;
 mod zone;
 
 use std::{

@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -53,6 +53,18 @@ impl Process {
     /// All that it said.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    #[allow(dead_code, reason = "benches/cluster does not use it")]
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([format!("-{signal}"), self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+    }
+
+    /// Waits for its end.
+    #[allow(dead_code, reason = "benches/cluster does not use it")]
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        await_that("it ends", || self.child.try_wait().expect("its state").ok_or_else(|| tail(&self.said(), 5)))
     }
 
     /// Panics if it has ended.

@@ -1,5 +1,7 @@
 //! The program with a Corefile and a snapshot of its own, and what it says.
 
+#![allow(dead_code, reason = "every test binary uses a part of it")]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
@@ -26,11 +28,21 @@ pub(crate) struct Process {
 impl Process {
     /// Starts, and waits until it serves.
     pub(crate) fn start(corefile: &str, cluster: &str) -> Self {
+        Self::start_beside(corefile, cluster, &[])
+    }
+
+    /// The same with other files beside the Corefile.
+    pub(crate) fn start_beside(corefile: &str, cluster: &str, files: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
         fs::write(folder.path().join("Corefile"), corefile).unwrap();
         fs::write(folder.path().join("cluster.json"), cluster).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_clusterdns"));
-        command.args(["serve", "--corefile", "Corefile", "--snapshot", "cluster.json"]).current_dir(folder.path());
+        command.args(["-conf", "Corefile", "--snapshot", "cluster.json"]).current_dir(folder.path());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (said, lines) = mpsc::channel();
         for stream in

@@ -21,6 +21,9 @@ use clusterdns::{
     stages::{
         Early,
         hosts::{self, Hosts},
+        pattern::{Pattern, Replacement},
+        rewrite::{self, Match, Rename, Rewriter, Rule},
+        template::{Template, Templates},
         zones::Zones,
     },
 };
@@ -73,6 +76,11 @@ fn with_hosts(change: impl FnOnce(&mut hosts::Options)) -> Responder {
     responder(Early { hosts: Some(Arc::new(Hosts::new(options))), ..Early::default() })
 }
 
+fn with_rules(rewrite: Vec<Rule>, template: Vec<Template>) -> Responder {
+    let (rewriter, templates) = (Some(Arc::new(Rewriter::new(rewrite))), Some(Arc::new(Templates::new(template))));
+    responder(Early { rewriter, templates, hosts: None })
+}
+
 const WEB: &str = "web.shop.svc.cluster.local";
 
 #[test]
@@ -97,4 +105,25 @@ fn a_name_of_the_cluster_waits_where_hosts_have_it() {
         options.inline = format!("192.0.2.1 {WEB}\n");
     });
     assert!(!is_answered(&responder, WEB, A) && !is_answered(&responder, WEB, TXT));
+}
+
+#[test]
+fn a_name_of_the_cluster_does_not_wait_for_rules_that_are_not_for_it() {
+    let renaming = |of: Match| {
+        let rename = Rename { of, to: Replacement::plain("x.") };
+        Rule { change: rewrite::Change::Name { rename, auto: true, answers: Vec::new() }, goes_on: false }
+    };
+    let regex = || renaming(Match::Regex(Pattern::parse("^alias").unwrap()));
+    let (beside, other_type) = (Zones::new(Zone::parse("test").unwrap()), Zones::all());
+    let template = vec![Template::new(255, 255, beside), Template::new(1, 28, other_type)];
+    let responder = with_rules(vec![regex(), renaming(Match::Exact("alias.".into()))], template);
+    assert!(is_answered(&responder, WEB, A) && is_answered(&responder, WEB, TXT));
+    for name in ["alias", "alias-of-that.test", "a.test"] {
+        assert!(!is_answered(&responder, name, A), "{name}");
+    }
+    assert!(!is_answered(&responder, WEB, 28));
+    let responder = with_rules(vec![renaming(Match::Suffix(".test.".into()))], Vec::new());
+    assert!(responder.plan().short_cut(0).is_some() && is_answered(&responder, WEB, A));
+    let responder = with_rules(vec![regex()], Vec::new());
+    assert!(responder.plan().short_cut(0).is_none() && is_answered(&responder, WEB, A));
 }

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     records::{name::Name, zone::Zone},
-    stages::{hosts::Options, zones::Zones},
+    stages::{
+        hosts::{NAMES_MAX, Options},
+        zones::Zones,
+    },
 };
 
 /// CoreDNS's.
@@ -37,6 +40,11 @@ pub(super) fn read(directive: &Directive, zones: &[Zone], checked: &mut Checked<
     }
     for line in &directive.options {
         option(&mut options, line, checked);
+    }
+    let names = options.inline.lines().map(|line| line.split(' ').count() - 1).sum::<usize>();
+    if names > NAMES_MAX {
+        let message = format!("more than {NAMES_MAX} names: write them into several blocks");
+        return checked.problem(directive.line.name.place, message);
     }
     if options.hands_on_types && options.fallthrough == Zones::default() {
         let message = "`fallthrough_unsupported` needs `fallthrough`: write it, or take both out";

@@ -19,6 +19,8 @@ use crate::{
 const USAGE: &str = "rewrite [continue|stop] name|type|class|ttl|rcode|cname|edns0 ..";
 const NAME: &str = "name [exact|prefix|suffix|substring|regex] FROM TO [answer auto|name FROM TO|value FROM TO ..]";
 const MATCHES: &str = "exact, prefix, suffix, substring or regex";
+/// A name whose octets are all escaped.
+const NAME_TEXT_MAX: usize = 1020;
 /// RFC 2181 section 8.
 const TTL_SECS_MAX: u32 = i32::MAX as u32;
 /// The largest rcode that may be written as a number: CoreDNS's.
@@ -153,6 +155,9 @@ fn cname(mut words: Words<'_>, checked: &mut Checked<'_>) -> Option<Change> {
 }
 
 fn replacement(of: &Match, word: &Word, to: &str, checked: &mut Checked<'_>) -> Option<Replacement> {
+    if to.len() > NAME_TEXT_MAX {
+        return checked.problem(word.place, "this is longer than any name");
+    }
     match of {
         Match::Regex(pattern) => checked.report.checked(word.place, Replacement::parse(to, pattern)),
         _ => Some(Replacement::plain(to)),
@@ -176,8 +181,7 @@ fn answers(mut words: Words<'_>, checked: &mut Checked<'_>) -> Option<(bool, Vec
             "name" | "value" => {
                 let (from, to) = (words.next(NAME, checked)?, words.next(NAME, checked)?);
                 let pattern = checked.report.checked(from.place, Pattern::parse(&from.text))?;
-                let replacement = Replacement::parse(&normalized(&to.text), &pattern);
-                let replacement = checked.report.checked(to.place, replacement)?;
+                let replacement = replacement(&Match::Regex(pattern.clone()), to, &normalized(&to.text), checked)?;
                 named |= word.text == "name";
                 let answer = if word.text == "name" { Answer::Owner } else { Answer::Value };
                 answers.push(answer(pattern, replacement));

@@ -29,7 +29,7 @@ use crate::{
     },
     forward,
     records::{name::Name, zone::Zone},
-    stages::{hosts, rewrite},
+    stages::{hosts, rewrite, template},
 };
 
 /// Ports of one block; each may need tables of its own.
@@ -53,6 +53,7 @@ struct Draft {
     errors: Option<Errors>,
     log: Vec<Log>,
     rewrite: Vec<rewrite::Rule>,
+    template: Vec<template::Template>,
     hosts_file: Option<hosts::Options>,
     reload: Option<Reload>,
     health: Option<Health>,
@@ -146,6 +147,7 @@ impl Draft {
             Plugin::Ready => self.ready = life::ready(directive, checked),
             Plugin::Reload => self.reload = life::reload(directive, checked),
             Plugin::Rewrite => self.rewrite.extend(super::rewrite::read(directive, checked)),
+            Plugin::Template => self.template.extend(super::template::read(directive, zones, checked)),
             Plugin::Transfer => self.transfer = directives::transfer(directive, checked),
             Plugin::WithoutEffect => drop(life::without_effect(directive, checked)),
         }
@@ -324,6 +326,7 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         errors: draft.errors.clone(),
         log: draft.log.clone(),
         rewrite: draft.rewrite.clone(),
+        template: draft.template.clone(),
         hosts: draft.hosts_file.clone(),
     };
     servers.into_iter().map(server).collect()

@@ -70,7 +70,7 @@ const OTHERS_LINES_MAX: usize = 20;
 /// What is told apart of the rest.
 const CAUSES_MAX: usize = 10;
 /// Causes are texts of ours, and of the system.
-const CAUSE_OCTETS_MAX: usize = 1024;
+const CAUSE_CHARS_MAX: usize = 500;
 
 impl Failed {
     /// None where the query is none.
@@ -79,8 +79,7 @@ impl Failed {
         let Packet::Question(question) = question::read(query, &mut lower) else { return None };
         let mut name = String::new();
         line::name(&mut name, lower.wire()).ok()?;
-        let cause = &cause[..cause.floor_char_boundary(CAUSE_OCTETS_MAX)];
-        let cause = cause.replace(|c: char| c.is_control(), " ");
+        let cause = cause.chars().take(CAUSE_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
         Some(Self { rcode, name, qtype: question.qtype, cause })
     }
 

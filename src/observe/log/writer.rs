@@ -73,11 +73,12 @@ impl Writer {
     }
 
     fn run(mut self) {
+        let mut is_busy = false;
         loop {
             // Looked at first: what was told before is then heard.
             let ending = self.ways.ending.load(Ordering::Relaxed);
-            self.listen(if ending { Duration::ZERO } else { self.patience() });
-            self.write_records();
+            self.listen(if ending || is_busy { Duration::ZERO } else { self.patience() });
+            is_busy = self.write_records();
             let now = Instant::now();
             let due: Vec<Line> = self.summaries.iter_mut().flat_map(|summary| summary.due(now)).collect();
             due.into_iter().for_each(say);
@@ -121,12 +122,15 @@ impl Writer {
         }
     }
 
-    /// Writes all that waits in the rings. Those go whose pen is gone, once they are empty.
-    fn write_records(&mut self) {
+    /// Writes all that waits in the rings. Those go whose pen is gone, once they are empty. Says whether one was
+    /// filling up.
+    fn write_records(&mut self) -> bool {
         // Nobody who answers waits for this lock: it is taken by those who get a pen.
         let mut rings = mem::take(&mut *lock(&self.ways.rings));
+        let mut most = 0;
         rings.retain(|ring| {
-            for _ in 0..RING_RECORDS {
+            for count in 0..RING_RECORDS {
+                most = most.max(count);
                 match ring.records.try_recv() {
                     Ok(record) => self.write_record(&record, &ring.rules),
                     Err(TryRecvError::Empty) => return true,
@@ -139,6 +143,7 @@ impl Writer {
         let mut now = lock(&self.ways.rings);
         rings.append(&mut now);
         *now = rings;
+        most > RING_RECORDS / 4
     }
 
     fn write_record(&mut self, record: &Record, rules: &Rules) {

@@ -36,6 +36,7 @@ use crate::{
 };
 pub use file::FILE_OCTETS_MAX;
 use file::Stamp;
+pub use table::NAMES_MAX;
 use table::{Addresses, Table};
 
 /// What CoreDNS's `hosts` can be told.
@@ -82,6 +83,8 @@ pub struct Hosts {
     file: ArcSwap<Read>,
     /// Trees whose names others would like to answer without asking.
     shades: Mutex<Vec<Shade>>,
+    /// What was said last of the file.
+    told: Mutex<Option<Fault>>,
 }
 
 /// What was read of the file.
@@ -103,10 +106,9 @@ impl Hosts {
     /// Reads the file, as far as it is there.
     pub fn new(options: Options) -> Self {
         let inline = Table::read(&options.inline, &options.zones, options.reverse).unwrap_or_default();
-        let hosts = Self { options, inline, file: ArcSwap::default(), shades: Mutex::default() };
-        if let Err(fault) = hosts.read() {
-            tracing::warn!("hosts: {fault}");
-        }
+        let (file, shades, told) = Default::default();
+        let hosts = Self { options, inline, file, shades, told };
+        hosts.look();
         hosts
     }
 
@@ -185,6 +187,7 @@ impl Hosts {
         }
         let is_set = Arc::new(AtomicBool::new(true));
         let mut shades = self.shades.lock().unwrap_or_else(PoisonError::into_inner);
+        shades.retain(|shade| shade.is_set.strong_count() > 0);
         shades.push(Shade { tree: tree.into(), is_set: Arc::downgrade(&is_set) });
         is_set.store(self.file.load().table.meets(tree), Ordering::Relaxed);
         Reach::While(is_set)
@@ -250,13 +253,23 @@ impl Hosts {
 
     // ----------- The file --------------------------------------------------
 
-    /// Reads the file if it has changed.
+    /// Reads the file if it has changed. A fault is told once, and once more when it is another.
+    fn look(&self) {
+        let fault = self.read().err();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fault) = fault.as_ref().filter(|fault| told.as_ref() != Some(fault)) {
+            tracing::warn!("hosts: {fault}: what was read before stays in service");
+        }
+        *told = fault;
+    }
+
+    /// Whether there was anything to be read, and could be.
     fn read(&self) -> Result<(), Fault> {
         let before = self.file.load();
         let path = self.path();
         let Some((text, stamp)) = file::read(path, before.stamp)? else { return Ok(()) };
         let table = Table::read(&text, &self.options.zones, self.options.reverse);
-        let table = table.ok_or_else(|| format!("{} has more than {} names", path.display(), table::NAMES_MAX))?;
+        let table = table.ok_or_else(|| format!("{} has more than {} names", path.display(), NAMES_MAX))?;
         if table.bad.lines > 0 {
             let (lines, first) = (table.bad.lines, table.bad.first);
             tracing::warn!("hosts: {}:{first}: no address with names ({lines} such lines in all)", path.display());
@@ -277,17 +290,11 @@ impl Hosts {
     }
 }
 
-/// A fault is told once, and once more when it is another.
 async fn follow(hosts: Weak<Hosts>, interval: Duration) {
-    let mut told = None;
     loop {
         time::sleep(interval).await;
         let Some(hosts) = hosts.upgrade() else { return };
-        let looked = spawn_blocking(move || hosts.read()).await;
-        let fault = looked.unwrap_or_else(|_| Err("the file could not be read".into())).err();
-        if let Some(fault) = fault.as_ref().filter(|_| fault != told) {
-            tracing::warn!("hosts: {fault}; what was read before stays");
-        }
-        told = fault;
+        // One look that panics is one look less.
+        drop(spawn_blocking(move || hosts.look()).await);
     }
 }

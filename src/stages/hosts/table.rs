@@ -43,7 +43,7 @@ pub(super) struct Addresses {
 type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// Names of one file: with 200 octets for each, some 13 MB.
-pub(super) const NAMES_MAX: usize = 65_536;
+pub const NAMES_MAX: usize = 65_536;
 /// Of one name: two thousand AAAA records fill a message.
 const ADDRESSES_MAX: usize = 2_000;
 
@@ -106,8 +106,8 @@ impl Table {
 
     /// Whether some name below `tree` has addresses.
     pub(super) fn meets(&self, tree: &[u8]) -> bool {
-        let is_in = |name: &Box<[u8]>| in_front_of(name, tree).is_some();
-        self.names.keys().chain(self.wildcards.keys()).any(is_in)
+        let mut names = self.names.keys().chain(self.wildcards.keys());
+        names.any(|name| in_front_of(name, tree).is_some())
     }
 }
 

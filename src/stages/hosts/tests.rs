@@ -111,7 +111,7 @@ fn lines_that_are_no_entries_are_counted() {
     let text = "\n# all\n192.0.2.1\n192.0.2.256 a\n192.0.2.1 a..b c\n  192.0.2.2\td  \n";
     let table = Table::read(text, &Zones::all(), true).unwrap();
     assert_eq!((table.bad.lines, table.bad.first, table.entries), (3, 3, 4));
-    let many = "192.0.2.1 a\n".repeat(table::NAMES_MAX + 1);
+    let many = "192.0.2.1 a\n".repeat(NAMES_MAX + 1);
     assert!(Table::read(&many, &Zones::all(), true).is_none());
 }
 

@@ -12,7 +12,7 @@ mod tests;
 use super::{
     Inquiry,
     pattern::{Pattern, Replacement},
-    text::{self, Text},
+    text::{self, Spelled, Text},
 };
 use crate::answers::{
     code,
@@ -117,12 +117,12 @@ impl Rewriter {
     }
 
     /// Whether some rule is for a question.
-    pub(super) fn touches(&self, text: &str, question: &Question<'_>) -> bool {
+    pub(super) fn touches(&self, text: &Spelled<'_>, question: &Question<'_>) -> bool {
         self.0.iter().any(|rule| match &rule.change {
-            Change::Name { rename, .. } => rename.is_for(text),
+            Change::Name { rename, .. } => rename.is_for(text.as_str()),
             Change::Class { from, .. } => question.qclass == *from,
             Change::Type { from, .. } => question.qtype == *from,
-            Change::Ttl { of, .. } | Change::Rcode { of, .. } => of.has(text),
+            Change::Ttl { of, .. } | Change::Rcode { of, .. } => of.has(text.as_str()),
             Change::Option(_) | Change::Target(_) => true,
         })
     }

@@ -44,8 +44,9 @@ fn apply_with(rewriter: &Rewriter, text: &str, options: &[u8]) -> Result<Option<
     let mut name = QueryName::new();
     let Packet::Question(question) = question::read(&packet, &mut name) else { panic!("{text}") };
     let client = "[fd00:1:2:3::4]:5353".parse().unwrap();
-    let applied = rewriter.apply(&Inquiry { question: &question, name: &name, client, over_tcp: false, port: 53 });
-    let is_touched = rewriter.touches(Text::of(&name).as_str(), &question);
+    let applied =
+        rewriter.apply(&Inquiry { question: &question, name: &name, client, over_tcp: false, port: 53, listener: 0 });
+    let is_touched = rewriter.touches(&Spelled::new(&name), &question);
     assert!(is_touched || matches!(applied, Ok(None)), "{text}: {applied:?}");
     applied
 }

@@ -1,6 +1,9 @@
 //! Rights that are missing, and tokens that change.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
@@ -13,7 +16,7 @@ use kube::{
     api::PostParams,
     config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     World,
@@ -80,14 +83,9 @@ pub(crate) fn rights_in_one_namespace_are_enough(world: &World) -> String {
 pub(crate) fn a_token_is_rotated(world: &World) -> String {
     let cluster = &world.cluster;
     cluster.namespace("token");
-    cluster.create(&parsed::<ServiceAccount>(json!({"metadata": {"namespace": "token", "name": "dns"}})));
-    bind(cluster, "token", READER, json!({"kind": "ServiceAccount", "namespace": "token", "name": "dns"}));
+    account(cluster, "token", "dns", READER);
     let first = token(cluster, "first");
-    let files = world.plane.folder().join("account");
-    fs::create_dir(&files).expect("a folder");
-    fs::copy(world.plane.certificate(), files.join("ca.crt")).expect("a certificate");
-    fs::write(files.join("namespace"), "token").expect("a file");
-    replace(&files, &first);
+    let files = mounted(world, "token", &first);
     let relay = Relay::to(world.plane.api_port());
     let (servers, seen) = servers(world, &files, relay.port());
 
@@ -116,17 +114,43 @@ fn servers(world: &World, files: &Path, port: u16) -> (Vec<Clusterdns>, String) 
         servers.push(Clusterdns::ready(&Access::Pod(files.to_owned(), port), DEFAULTS));
         return (servers, String::new());
     }
+    (servers, no_pod())
+}
+
+/// What is said where nothing can be tried as in a Pod, which CI does not accept.
+pub(crate) fn no_pod() -> String {
     assert!(env::var_os("CI").is_none(), "unshare (util-linux) is missing, or not allowed to make a namespace");
-    (servers, "not tried as in a Pod, for unshare does not work here".to_owned())
+    "not tried as in a Pod, for unshare does not work here".to_owned()
+}
+
+/// A ServiceAccount with the rights of a ClusterRole.
+pub(crate) fn account(cluster: &Cluster, namespace: &str, name: &str, role: &str) {
+    cluster.create(&parsed::<ServiceAccount>(json!({"metadata": {"namespace": namespace, "name": name}})));
+    bind(cluster, name, role, json!({"kind": "ServiceAccount", "namespace": namespace, "name": name}));
+}
+
+/// The folder that a Pod of a namespace would see, with this token.
+pub(crate) fn mounted(world: &World, namespace: &str, token: &str) -> PathBuf {
+    let files = world.plane.folder().join(format!("account-of-{namespace}"));
+    fs::create_dir(&files).expect("a folder");
+    fs::copy(world.plane.certificate(), files.join("ca.crt")).expect("a certificate");
+    fs::write(files.join("namespace"), namespace).expect("a file");
+    replace(&files, token);
+    files
 }
 
 /// A token that dies with a Secret of this name.
 fn token(cluster: &Cluster, secret: &str) -> String {
     let secret = cluster.create(&parsed::<Secret>(json!({"metadata": {"namespace": "token", "name": secret}})));
     let bound = json!({"apiVersion": "v1", "kind": "Secret", "name": secret.metadata.name, "uid": secret.metadata.uid});
-    let request = parsed::<TokenRequest>(json!({"spec": {"audiences": [], "boundObjectRef": bound}}));
-    let accounts = Api::<ServiceAccount>::namespaced(cluster.client(), "token");
-    let made = cluster.run(accounts.create_token_request("dns", &PostParams::default(), &request));
+    token_of(cluster, "token", "dns", json!({"audiences": [], "boundObjectRef": bound}))
+}
+
+/// A token of a ServiceAccount.
+pub(crate) fn token_of(cluster: &Cluster, namespace: &str, account: &str, spec: Value) -> String {
+    let request = parsed::<TokenRequest>(json!({"spec": spec}));
+    let accounts = Api::<ServiceAccount>::namespaced(cluster.client(), namespace);
+    let made = cluster.run(accounts.create_token_request(account, &PostParams::default(), &request));
     made.expect("a token").status.expect("a status").token
 }
 

@@ -1,6 +1,7 @@
 //! What is tried, one function after the other. Each has namespaces of its own.
 
 mod credentials;
+mod dropin;
 mod kinds;
 mod large;
 mod model;
@@ -21,7 +22,8 @@ use crate::{
 /// Panics where something is not as it should be. Returns what else is worth a word.
 pub(crate) type Scenario = fn(&World) -> String;
 
-pub(crate) const ALL: [(&str, Scenario); 14] = [
+pub(crate) const ALL: [(&str, Scenario); 15] = [
+    ("dropin", dropin::the_image_of_a_deployment_changes),
     ("kinds", kinds::every_kind_of_service),
     ("rollout", rollout::pods_are_replaced_one_by_one),
     ("change", rollout::services_change),

@@ -73,5 +73,6 @@ fn what_is_wrong_is_said() {
         assert_eq!(refused(&format!("ttl {ttl}")), format!("3:5: `{ttl}` is no TTL: write 1 to 65535 seconds"));
     }
     assert!(refused("reload -1s").starts_with("3:8: `-1s` is negative"));
+    assert!(refused(&"::1 a\n".repeat(65_537)).starts_with("2:1: more than 65536 names"));
     assert!(refused("reload 1s 2s").starts_with("3:11: `2s` is too much"));
 }

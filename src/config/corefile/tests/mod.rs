@@ -12,6 +12,7 @@ mod logs;
 mod rewrite;
 mod samples;
 mod servers;
+mod template;
 
 use std::{
     collections::BTreeMap,

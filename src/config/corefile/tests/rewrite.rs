@@ -48,6 +48,7 @@ fn names_that_make_no_rule_are_refused() {
     );
     assert!(refused("name regex (a b").starts_with("20: this is no regular expression: unclosed group"));
     assert_eq!(refused("name regex (a) {2}"), "24: `{2}` is no group: the regular expression has 1");
+    assert_eq!(refused(&format!("name a {}", "b".repeat(1020))), "16: this is longer than any name");
     assert!(refused("name exact a b c").starts_with("24: `c` is out of place"));
 }
 
