@@ -50,10 +50,7 @@ fn played() -> Vec<Run> {
 }
 
 /// The directives whose runs are not played, and why.
-const LEFT_OUT: [(&str, &str); 5] = [
-    ("hosts", "a Corefile with it is refused for now"),
-    ("rewrite", "a Corefile with it is refused for now"),
-    ("template", "a Corefile with it is refused for now"),
+const LEFT_OUT: [(&str, &str); 2] = [
     ("acl", "it stays CoreDNS's: a NetworkPolicy does in a cluster what it is for"),
     ("k8s_external", "it stays CoreDNS's: its names lie outside of the cluster's zone"),
 ];
