@@ -54,6 +54,7 @@ pub mod records;
 pub mod respond;
 pub mod search;
 pub mod sockets;
+pub mod stages;
 
 pub use app::Server;
 pub use config::Config;

@@ -11,7 +11,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use clusterdns::{
@@ -20,9 +20,22 @@ use clusterdns::{
         question::{self, Packet, QueryName},
     },
     cache::{self, Cache, Look},
+    config::{Config, corefile},
+    observe::{
+        log::{Logs, Rules},
+        metrics::Metrics,
+    },
     records::{view::Pods, zone::reverse_name},
-    respond::{Memory, REPLY_OCTETS_MAX},
+    respond::{Exchange, Memory, Outcome, REPLY_OCTETS_MAX, plan::Plan},
     search::finish::Completion,
+    stages::{
+        Early,
+        hosts::{self, Hosts},
+        pattern::{Pattern, Replacement},
+        rewrite::{Change, Match, Rename, Rewriter, Rule},
+        template::{Template, Templates},
+        zones::Zones,
+    },
 };
 use support::{ASKED, Query, Server, cluster, query::Opt};
 
@@ -110,6 +123,43 @@ fn no_reply_out_of_the_cache_allocates() {
     }
 }
 
+/// A question that is logged is copied into a ring that is there, and nobody is woken for it.
+#[test]
+fn no_question_that_is_written_down_allocates() {
+    const NAME: &str = "web.shop.svc.cluster.local";
+    let block = ".:1053 {\n    log {\n        class success\n    }\n}\n";
+    let config = Config::parse_corefile(block, "Corefile", &corefile::System { port: 53 }).expect("a configuration");
+    let dropped = Metrics::new(&Plan::default()).events;
+    let logs = Logs::new(&dropped, Box::new(std::io::sink()));
+    logs.use_rules(Rules::new(&config, &clusterdns::app::Server::tables(&config).0)).expect("a thread");
+    let pen = logs.pen().expect("questions are logged");
+    let packet = Query::new(NAME, "A").encode();
+    let mut reply = vec![0; REPLY_OCTETS_MAX];
+    let outcome = server().responder.answer(&packet, &ASKED, &mut Memory::default(), &mut reply).expect("an answer");
+    let outcome = Outcome { route: Some(0), ..outcome };
+    let exchange = Exchange { asked: &ASKED, query: &packet, reply: &reply[..outcome.reply_octets], outcome: &outcome };
+    let before = allocations();
+    (0..100).for_each(|_| pen.answered(&exchange, || Duration::from_micros(1)));
+    assert_eq!((allocations() - before, dropped.log_dropped_queries.get()), (0, 0));
+}
+
+#[test]
+fn no_stage_allocates_for_a_question_that_it_leaves_alone() {
+    let early = early();
+    for (text, expected) in [("web.shop.svc.cluster.local", false), ("a.old.test", true), ("node", true)] {
+        let packet = Query::new(text, "A").encode();
+        let mut name = QueryName::new();
+        let Packet::Question(question) = question::read(&packet, &mut name) else { panic!("{text}") };
+        // What a regular expression needs, each thread makes once.
+        assert_eq!(early.touches(&name, &question), expected, "{text}");
+        let before = allocations();
+        for _ in 0..3 {
+            early.touches(&name, &question);
+        }
+        assert_eq!(allocations() - before, 0, "{text}");
+    }
+}
+
 /// An allocator that counts nothing would prove nothing.
 #[test]
 fn the_allocator_counts() {
@@ -163,6 +213,29 @@ fn questions() -> Vec<(String, &'static str, &'static str)> {
         ("web.shop".into(), "AAAA", FOUND),
         ("none".into(), "A", MISSED),
     ]
+}
+
+/// Every stage in front of the tables.
+fn early() -> Early {
+    let pattern = |text: &str| Pattern::parse(text).expect("a pattern");
+    let rename = Rename { of: Match::Regex(pattern(r"^(.*)\.old\.test\.$")), to: Replacement::plain("new.") };
+    let change = Change::Name { rename, auto: true, answers: Vec::new() };
+    let template = Template {
+        patterns: vec![pattern("^ip-[0-9]+")],
+        fallthrough: Zones::all(),
+        ..Template::new(1, 255, Zones::all())
+    };
+    let hosts = hosts::Options {
+        path: "/nonexistent/hosts".into(),
+        inline: "192.0.2.1 node *.wild.test\n".into(),
+        fallthrough: Zones::all(),
+        ..hosts::Options::new(Zones::all())
+    };
+    Early {
+        rewriter: Some(Arc::new(Rewriter::new(vec![Rule { change, goes_on: false }]))),
+        templates: Some(Arc::new(Templates::new(vec![template]))),
+        hosts: Some(Arc::new(Hosts::new(hosts))),
+    }
 }
 
 /// Without EDNS where the answer fits, and with EDNS and a cookie.

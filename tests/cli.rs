@@ -12,6 +12,8 @@ mod examples;
 mod explain;
 #[path = "cli/generated.rs"]
 mod generated;
+#[path = "cli/logs.rs"]
+mod logs;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/records.rs"]

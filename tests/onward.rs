@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clusterdns::{
@@ -17,14 +17,14 @@ use clusterdns::{
         Change, Known, Picture,
         decode::{self, Decoded},
     },
-    records::name::Name,
+    records::{name::Name as OurName, zone::Zone},
 };
 use hickory_proto::{
     op::{Message, MessageType, Query, ResponseCode},
-    rr::{RData, Record, RecordType, rdata::SOA},
+    rr::{Name, RData, Record, RecordType, rdata::SOA},
 };
 
-/// Answers `www.example.com A`, says NXDOMAIN to everything else, and counts.
+/// Answers `www.example.com A`, has less to say of some other names, says NXDOMAIN to the rest, and counts.
 struct Upstream {
     address: SocketAddr,
     asked: Arc<AtomicUsize>,
@@ -62,6 +62,9 @@ fn reply(query: &Message) -> Message {
             reply.answers.push(Record::from_rdata(question.name().clone(), 300, address));
         }
         ("www.example.com.", _) => reply.authorities.push(soa()),
+        ("fails.example.com.", _) => reply.metadata.response_code = ResponseCode::ServFail,
+        ("refuses.example.com.", _) => reply.metadata.response_code = ResponseCode::Refused,
+        ("cut.example.com.", _) => reply.metadata.truncation = true,
         _ => {
             reply.metadata.response_code = ResponseCode::NXDomain;
             reply.authorities.push(soa());
@@ -86,20 +89,26 @@ struct Running {
 impl Running {
     fn start(change: impl FnOnce(&mut Config)) -> Self {
         let upstream = Upstream::start();
-        let mut config = Config::default();
-        config.search = None;
-        config.admin_listen.clear();
+        let mut config = Config { search: None, admin_listen: Vec::new(), ..Config::default() };
         config.servers[0].listen = vec!["127.0.0.1:0".parse().unwrap()];
-        config.servers[0].forward = vec![forward::Options::new(Name::root(), vec![To::Plain(upstream.address)])];
+        config.servers[0].forward = vec![forward::Options::new(OurName::root(), vec![To::Plain(upstream.address)])];
         change(&mut config);
         let mut server = Server::bind(&config).unwrap();
         let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}"#.to_owned();
-        let far = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"far","namespace":"shop"},
-                      "spec":{"type":"ExternalName","externalName":"www.example.com"}}"#;
+        let far = |name: &str, target: &str| {
+            format!(
+                r#"{{"apiVersion":"v1","kind":"Service","metadata":{{"name":"{name}","namespace":"shop"}},
+                     "spec":{{"type":"ExternalName","externalName":"{target}"}}}}"#
+            )
+        };
         let web = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"shop"},
-                      "spec":{"clusterIP":"10.96.0.10"}}"#;
-        let objects = [namespace, far.to_owned(), web.to_owned()];
-        let objects = objects.iter().filter_map(|json| match decode::object(json, Default::default()).unwrap() {
+                      "spec":{"clusterIP":"10.96.0.10"}}"#
+            .to_owned();
+        let aliases =
+            ["www", "fails", "refuses", "cut", "nowhere"].map(|name| far(name, &format!("{name}.example.com")));
+        let near = [far("near", "web.shop.svc.example.com"), far("twice", "www.shop.svc.cluster.local")];
+        let objects = aliases.into_iter().chain(near).chain([namespace, web]);
+        let objects = objects.filter_map(|json| match decode::object(&json, Default::default()).unwrap() {
             Decoded::Object(object) => Some(object),
             _ => None,
         });
@@ -116,13 +125,23 @@ impl Running {
         query.metadata.id = 7;
         query.metadata.message_type = MessageType::Query;
         query.metadata.recursion_desired = true;
-        query.add_query(Query::query(name.parse().unwrap(), kind));
+        query.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
         socket.send_to(&query.to_vec().unwrap(), self.address).unwrap();
         let mut reply = [0; 4096];
         let octets = socket.recv(&mut reply).unwrap();
         let reply = Message::from_vec(&reply[..octets]).unwrap();
         assert_eq!((reply.metadata.id, &reply.queries), (7, &query.queries));
         reply
+    }
+
+    /// Asserts that of an ExternalName there is the CNAME, and nothing that tells of others.
+    fn is_alias_alone(&self, name: &str, is_cut: bool) {
+        let reply = self.ask(&format!("{name}.shop.svc.cluster.local."), RecordType::A);
+        let flags = &reply.metadata;
+        assert_eq!((flags.response_code, flags.authoritative), (ResponseCode::NoError, true), "{name}");
+        assert_eq!((flags.recursion_available, flags.truncation), (false, is_cut), "{name}");
+        let answers: Vec<_> = reply.answers.iter().map(|record| record.data.to_string()).collect();
+        assert_eq!(answers, [format!("{name}.example.com.")]);
     }
 
     /// The answer section, as text.
@@ -136,8 +155,7 @@ impl Running {
 #[test]
 fn names_of_others_are_asked_of_others() {
     let running = Running::start(|_| {});
-    // Others are asked in lower case, so that all who ask share a reply.
-    assert_eq!(running.answers("WWW.example.com."), ["www.example.com. 192.0.2.1"]);
+    assert_eq!(running.answers("WWW.example.com."), ["WWW.example.com. 192.0.2.1"]);
     assert_eq!(running.answers("web.shop.svc.cluster.local."), ["web.shop.svc.cluster.local. 10.96.0.10"]);
     let missing = running.ask("nowhere.example.com.", RecordType::A);
     assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain);
@@ -160,20 +178,85 @@ fn a_cache_asks_once() {
 fn an_external_name_is_followed_out_of_the_cluster() {
     let running = Running::start(|_| {});
     assert_eq!(
-        running.answers("far.shop.svc.cluster.local."),
-        ["far.shop.svc.cluster.local. www.example.com.", "www.example.com. 192.0.2.1"]
+        running.answers("www.shop.svc.cluster.local."),
+        ["www.shop.svc.cluster.local. www.example.com.", "www.example.com. 192.0.2.1"]
+    );
+    assert_eq!(
+        running.answers("twice.shop.svc.cluster.local."),
+        [
+            "twice.shop.svc.cluster.local. www.shop.svc.cluster.local.",
+            "www.shop.svc.cluster.local. www.example.com.",
+            "www.example.com. 192.0.2.1"
+        ]
     );
 }
 
 #[test]
-fn a_name_of_a_search_list_is_completed_with_those_of_others() {
-    let completion = clusterdns::config::Completion {
+fn an_external_name_is_followed_into_another_zone_of_the_cluster() {
+    let running = Running::start(|config| {
+        config.servers[0].forward.clear();
+        let view = config.servers[0].kubernetes.as_mut().unwrap();
+        view.zones.extend(Zone::parse("example.com").unwrap());
+    });
+    assert_eq!(
+        running.answers("near.shop.svc.cluster.local."),
+        ["near.shop.svc.cluster.local. web.shop.svc.example.com.", "web.shop.svc.example.com. 10.96.0.10"]
+    );
+    assert_eq!(running.answers("www.shop.svc.cluster.local."), ["www.shop.svc.cluster.local. www.example.com."]);
+    assert_eq!(running.upstream.asked(), 0);
+}
+
+#[test]
+fn an_alias_exists_whatever_becomes_of_its_target() {
+    let running = Running::start(|_| {});
+    for name in ["fails", "refuses", "nowhere"] {
+        running.is_alias_alone(name, false);
+    }
+    running.is_alias_alone("cut", true);
+    Running::start(|config| config.servers[0].forward = vec![dead()]).is_alias_alone("www", false);
+}
+
+#[test]
+fn a_closed_port_is_not_waited_for() {
+    let running = Running::start(|config| config.servers[0].forward = vec![dead()]);
+    let begun = Instant::now();
+    let failed = running.ask("www.example.com.", RecordType::A);
+    assert_eq!(failed.metadata.response_code, ResponseCode::ServFail);
+    assert!(begun.elapsed() < dead().read_timeout);
+}
+
+/// Where nobody listens.
+fn dead() -> forward::Options {
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    forward::Options::new(OurName::root(), vec![To::Plain(nobody)])
+}
+
+#[test]
+fn what_a_cache_has_shortened_stays_short_behind_an_alias() {
+    let running = Running::start(|config| {
+        let cache = config.servers[0].cache.insert(cache::Options::new());
+        cache.success.ttl_secs_max = 30;
+        config.completion = Some(completion());
+    });
+    for _ in ["asked", "kept"] {
+        let reply = running.ask("www.example.com.shop.svc.cluster.local.", RecordType::A);
+        assert_eq!(reply.answers.iter().map(|record| record.ttl).collect::<Vec<_>>(), [30, 30]);
+    }
+    assert_eq!(running.upstream.asked(), 2, "the node's domain, and the name as it is");
+}
+
+fn completion() -> clusterdns::config::Completion {
+    clusterdns::config::Completion {
         except_namespaces: Vec::new(),
         top_level_namespaces: false,
-        node_domains: vec![Name::parse("corp.example").unwrap()],
+        node_domains: vec![OurName::parse("corp.example").unwrap()],
         resolv_conf: None,
-    };
-    let running = Running::start(|config| config.completion = Some(completion));
+    }
+}
+
+#[test]
+fn a_name_of_a_search_list_is_completed_with_those_of_others() {
+    let running = Running::start(|config| config.completion = Some(completion()));
     let asked = "www.example.com.shop.svc.cluster.local.";
     assert_eq!(running.answers(asked), [format!("{asked} www.example.com."), "www.example.com. 192.0.2.1".into()]);
     let other_type = running.ask(asked, RecordType::AAAA);
@@ -186,5 +269,5 @@ fn a_name_of_a_search_list_is_completed_with_those_of_others() {
 fn whole_zones_are_not_asked_of_others() {
     let running = Running::start(|_| {});
     let refused = running.ask("example.com.", RecordType::AXFR);
-    assert_eq!((refused.metadata.response_code, running.upstream.asked()), (ResponseCode::ServFail, 0));
+    assert_eq!((refused.metadata.response_code, running.upstream.asked()), (ResponseCode::Refused, 0));
 }

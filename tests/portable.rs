@@ -10,7 +10,7 @@ use std::{
 
 use clusterdns::{
     respond::{
-        Asked, Begun, Outcome,
+        Asked, Begun, Exchange, Outcome,
         serving::{Desk, Serving},
     },
     sockets::{
@@ -59,9 +59,9 @@ enum Told {
 struct Teller(mpsc::UnboundedSender<Told>);
 
 impl Events for Teller {
-    fn answered(&self, asked: &Asked, _: usize, outcome: &Outcome, _: Duration) {
+    fn answered(&self, exchange: &Exchange<'_>, _: Duration) {
         // A test that has seen enough listens no more.
-        let _ = self.0.send(Told::Answered { client: asked.client, rcode: outcome.rcode });
+        let _ = self.0.send(Told::Answered { client: exchange.asked.client, rcode: exchange.outcome.rcode });
     }
 
     fn panicked(&self) {

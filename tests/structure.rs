@@ -18,7 +18,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("sockets", &["answers", "respond"]),
     // These look on from beside: nothing on the path of a query knows them.
     ("config", &["objects", "records", "cache", "forward", "stages"]),
-    ("observe", INSIDE),
+    ("observe", BESIDE),
     ("explain", INSIDE),
     (
         "admin",
@@ -33,6 +33,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
 
 const LOOKUP: &[&str] = &["objects", "records", "answers"];
 const INSIDE: &[&str] = &["objects", "records", "answers", "search", "cache", "forward", "stages", "respond"];
+const BESIDE: &[&str] = &["objects", "records", "answers", "search", "cache", "forward", "stages", "respond", "config"];
 const EVERYTHING: &[&str] = &[
     "objects", "records", "answers", "search", "cache", "forward", "stages", "respond", "sockets", "config", "observe",
     "explain", "admin", "app",

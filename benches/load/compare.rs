@@ -14,7 +14,7 @@ use crate::{
     process::{self, Server},
     questions::Questions,
     random::Random,
-    servers::{self, Files},
+    servers::{self, Files, Recipe},
     table,
 };
 
@@ -30,26 +30,33 @@ pub(crate) struct Options {
     /// filled in
     #[arg(long, value_name = "NAME=COMMAND")]
     pub(crate) also: Vec<String>,
-    /// How often each server is visited
-    #[arg(long, default_value_t = 7)]
-    rounds: usize,
-    /// How long a visit is measured
-    #[arg(long, default_value_t = 2.0)]
-    seconds: f64,
-    /// How long it lasts before that
-    #[arg(long, default_value_t = 1.0)]
-    warm_up_seconds: f64,
-    /// How many queries are on their way at a time
-    #[arg(long, default_value_t = flood::OUTSTANDING, value_parser = flood::outstanding_parser())]
-    outstanding: usize,
-    /// The core that all servers share
-    #[arg(long, default_value_t = 0)]
-    server_core: usize,
-    /// The core of the load
-    #[arg(long, default_value_t = 1)]
-    load_core: usize,
+    #[command(flatten)]
+    visits: Visits,
     #[command(flatten)]
     work: Work,
+}
+
+/// How servers are visited.
+#[derive(Args, Clone)]
+pub(crate) struct Visits {
+    /// How often each server is visited
+    #[arg(long, default_value_t = 7)]
+    pub(crate) rounds: usize,
+    /// How long a visit is measured
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) seconds: f64,
+    /// How long it lasts before that
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) warm_up_seconds: f64,
+    /// How many queries are on their way at a time
+    #[arg(long, default_value_t = flood::OUTSTANDING, value_parser = flood::outstanding_parser())]
+    pub(crate) outstanding: usize,
+    /// The core that all servers share
+    #[arg(long, default_value_t = 0)]
+    pub(crate) server_core: usize,
+    /// The core of the load
+    #[arg(long, default_value_t = 1)]
+    pub(crate) load_core: usize,
 }
 
 /// What one visit of one server gave.
@@ -66,34 +73,28 @@ pub(crate) fn compare(options: &Options) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let files = Files::write(&options.work.cluster, folder.path())?;
     let questions = Questions::draw(&options.work.cluster, &options.work.mix);
-    process::pin_this_process(options.load_core)?;
-    let servers = start(options, &files, &questions)?;
-    let mut samples: Vec<Vec<Sample>> = servers.iter().map(|_| Vec::new()).collect();
-    let mut order: Vec<usize> = (0..servers.len()).collect();
-    let mut random = Random::seeded(u64::from(std::process::id()));
-    for round in 1..=options.rounds {
-        eprintln!("round {round} of {}", options.rounds);
-        random.shuffle(&mut order);
-        for &index in &order {
-            let server = &servers[index];
-            let sample = visit(server, &questions, options).map_err(|error| format!("{}: {error}", server.name))?;
-            samples[index].push(sample);
-        }
+    process::pin_this_process(options.visits.load_core)?;
+    let (recipes, missing) = servers::recipes(options, &files)?;
+    for line in missing {
+        println!("{line}");
     }
-    table::print(&servers, &samples, &options.work)?;
+    let servers = start(recipes, &options.visits, &files, &questions)?;
+    let samples = options.visits.all(&servers, &questions)?;
+    table::print(&options.work.to_string(), &servers, &samples)?;
     Ok(())
 }
 
 /// All of them, the echo first. One that does not come up is left out and said so.
-fn start(options: &Options, files: &Files, questions: &Questions) -> Result<Vec<Server>, Box<dyn Error>> {
-    let (recipes, missing) = servers::recipes(options, files)?;
+pub(crate) fn start(
+    recipes: Vec<Recipe>,
+    visits: &Visits,
+    files: &Files,
+    questions: &Questions,
+) -> Result<Vec<Server>, Box<dyn Error>> {
     let mut servers = Vec::new();
-    for line in missing {
-        println!("{line}");
-    }
     for recipe in recipes {
         let name = recipe.name.clone();
-        match Server::start(recipe, options.server_core, &files.folder, questions) {
+        match Server::start(recipe, visits.server_core, &files.folder, questions) {
             Ok(server) => servers.push(server),
             Err(error) if servers.is_empty() => return Err(format!("{name}: {error}").into()),
             Err(error) => println!("{name}: did not start, left out: {error}"),
@@ -102,20 +103,39 @@ fn start(options: &Options, files: &Files, questions: &Questions) -> Result<Vec<
     Ok(servers)
 }
 
-fn visit(server: &Server, questions: &Questions, options: &Options) -> Result<Sample, Box<dyn Error>> {
-    let mut flood = Flood::start(server.address, questions, options.outstanding)?;
-    flood.run(Duration::try_from_secs_f64(options.warm_up_seconds)?)?;
-    let cpu_before = server.cpu()?;
-    let tally = flood.run(Duration::try_from_secs_f64(options.seconds)?)?;
-    let cpu = server.cpu()?.saturating_sub(cpu_before);
-    if tally.answers == 0 {
-        return Err("it stopped answering".into());
+impl Visits {
+    /// Visits them all, in every round in another order. What each gave, by round.
+    pub(crate) fn all(&self, servers: &[Server], questions: &Questions) -> Result<Vec<Vec<Sample>>, Box<dyn Error>> {
+        let mut samples: Vec<Vec<Sample>> = servers.iter().map(|_| Vec::new()).collect();
+        let mut order: Vec<usize> = (0..servers.len()).collect();
+        let mut random = Random::seeded(u64::from(std::process::id()));
+        for round in 1..=self.rounds {
+            eprintln!("round {round} of {}", self.rounds);
+            random.shuffle(&mut order);
+            for &index in &order {
+                let server = &servers[index];
+                let sample = self.one(server, questions).map_err(|error| format!("{}: {error}", server.name))?;
+                samples[index].push(sample);
+            }
+        }
+        Ok(samples)
     }
-    Ok(Sample {
-        cpu_us_per_query: cpu.as_secs_f64() * 1e6 / tally.answers as f64,
-        queries_per_second: tally.answers_per_second(),
-        busy: cpu.as_secs_f64() / tally.elapsed.as_secs_f64(),
-        lost: tally.lost as f64 / (tally.lost + tally.answers) as f64,
-        unexpected: if server.answers { tally.unexpected } else { 0 },
-    })
+
+    fn one(&self, server: &Server, questions: &Questions) -> Result<Sample, Box<dyn Error>> {
+        let mut flood = Flood::start(server.address, questions, self.outstanding)?;
+        flood.run(Duration::try_from_secs_f64(self.warm_up_seconds)?)?;
+        let cpu_before = server.cpu()?;
+        let tally = flood.run(Duration::try_from_secs_f64(self.seconds)?)?;
+        let cpu = server.cpu()?.saturating_sub(cpu_before);
+        if tally.answers == 0 {
+            return Err("it stopped answering".into());
+        }
+        Ok(Sample {
+            cpu_us_per_query: cpu.as_secs_f64() * 1e6 / tally.answers as f64,
+            queries_per_second: tally.answers_per_second(),
+            busy: cpu.as_secs_f64() / tally.elapsed.as_secs_f64(),
+            lost: tally.lost as f64 / (tally.lost + tally.answers) as f64,
+            unexpected: if server.answers { tally.unexpected } else { 0 },
+        })
+    }
 }

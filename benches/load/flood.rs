@@ -21,7 +21,6 @@ use crate::questions::Questions;
 /// A load on one server.
 pub(crate) struct Flood<'a> {
     questions: &'a Questions,
-    next_question: usize,
     lanes: Vec<Lane>,
     inbox: Inbox,
     outbox: Outbox,
@@ -66,7 +65,7 @@ impl<'a> Flood<'a> {
         let slots = outstanding / LANES;
         let lanes = (0..LANES).map(|_| Lane::connect(server, slots)).collect::<io::Result<_>>()?;
         let (inbox, outbox) = (Inbox::new(), Outbox::new());
-        let mut flood = Self { questions, next_question: 0, lanes, inbox, outbox, started: Instant::now() };
+        let mut flood = Self { questions, lanes, inbox, outbox, started: Instant::now() };
         for lane in 0..LANES {
             for slot in 0..slots {
                 flood.ask_next(lane, slot, 0);
@@ -125,8 +124,7 @@ impl<'a> Flood<'a> {
     }
 
     fn ask_next(&mut self, lane: usize, slot: usize, now_ms: u64) {
-        self.lanes[lane].slots[slot].question = self.next_question;
-        self.next_question = (self.next_question + 1) % self.questions.len();
+        self.lanes[lane].slots[slot].question = self.questions.next();
         self.ask(lane, slot, now_ms);
     }
 
@@ -137,11 +135,10 @@ impl<'a> Flood<'a> {
         }
         let state = &mut self.lanes[lane].slots[slot];
         state.sent_at_ms = now_ms;
-        let packet = self.questions.packet(state.question);
         let space = self.outbox.reply_space().expect("room after a flush");
-        space[..packet.len()].copy_from_slice(packet);
+        let octets = self.questions.write(state.question, space);
         space[..2].copy_from_slice(&[state.generation, slot as u8]);
-        self.outbox.push(&ReturnPath::CONNECTED, packet.len());
+        self.outbox.push(&ReturnPath::CONNECTED, octets);
     }
 
     /// Asks again what was lost: a loop that waits for lost answers comes to a halt.

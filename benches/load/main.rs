@@ -9,19 +9,23 @@
 //!    └─────► questions ─► flood ────────┴─► compare ─► table
 //! ```
 
+mod api;
 mod cluster;
 mod compare;
 mod echo;
 mod flood;
+mod onward;
+mod paced;
 mod process;
 mod questions;
 mod random;
 mod servers;
 mod snapshot;
 mod table;
+mod upstream;
 mod zone;
 
-use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{error::Error, fmt, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -56,6 +60,18 @@ enum Task {
     Flood(Ask),
     /// Run the servers found here side by side and print the table
     Compare(compare::Options),
+    /// Start clusterdns and CoreDNS with kubeadm's Corefile and print what cluster names, cached names, forwarded names
+    /// and bad upstreams cost; Unbound and dnsmasq beside them where they are installed
+    Onward(onward::Options),
+    /// Answer as an upstream that knows every name
+    Upstream {
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:5301")]
+        listen: SocketAddr,
+        /// How long each answer takes
+        #[arg(long, default_value_t = 0)]
+        delay_ms: u64,
+    },
 }
 
 #[derive(Args)]
@@ -83,13 +99,25 @@ struct Ask {
 }
 
 /// What there is and what is asked about it.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Work {
     #[command(flatten)]
     cluster: Cluster,
     /// Shares of the kinds of query, in percent or any other unit
     #[arg(long, default_value_t = Mix::default())]
     mix: Mix,
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cluster { services, headless, headless_endpoints, service_endpoints, .. } = self.cluster;
+        write!(
+            f,
+            "{services} services, {headless} headless of {headless_endpoints} endpoints, {service_endpoints} endpoints \
+             behind each other service; mix {}",
+            self.mix
+        )
+    }
 }
 
 fn main() -> ExitCode {
@@ -112,6 +140,8 @@ fn run(task: Task) -> Result<(), Box<dyn Error>> {
         Task::Echo { listen } => Ok(echo::serve(listen)?),
         Task::Flood(options) => ask(&options),
         Task::Compare(options) => compare::compare(&options),
+        Task::Onward(options) => onward::measure(&options),
+        Task::Upstream { listen, delay_ms } => Ok(upstream::serve(listen, Duration::from_millis(delay_ms))?),
     }
 }
 

@@ -52,13 +52,15 @@ impl Server {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(10)))?;
         let mut reply = [0; 2048];
+        let mut question = [0; 512];
+        let octets = questions.write(0, &mut question);
         while started.elapsed() < START_TIME_MAX {
             if let Some(status) = self.child.try_wait()? {
                 return Err(io::Error::other(format!("it ended ({status}): {}", last_lines(log))));
             }
-            socket.send_to(questions.packet(0), self.address)?;
-            if let Ok(octets) = socket.recv(&mut reply)
-                && (!self.answers || questions.expected(0).fits(&reply[..octets]))
+            socket.send_to(&question[..octets], self.address)?;
+            if let Ok(received) = socket.recv(&mut reply)
+                && (!self.answers || questions.expected(0).fits(&reply[..received]))
             {
                 return Ok(());
             }

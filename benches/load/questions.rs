@@ -1,6 +1,7 @@
-//! What is asked: a fixed number of questions drawn from the mix, ready as packets.
+//! What is asked: a fixed number of questions, drawn from a mix, as packets ready to be sent.
 
 use std::{
+    cell::Cell,
     fmt,
     fs::File,
     io::{self, BufWriter, Write},
@@ -64,6 +65,9 @@ impl FromStr for Mix {
 pub(crate) struct Questions {
     octets: Vec<u8>,
     questions: Vec<Question>,
+    /// Whether each question that is taken asks for another name.
+    numbered: bool,
+    next: Cell<usize>,
 }
 
 struct Question {
@@ -84,31 +88,80 @@ impl Questions {
     /// Draws them: the same cluster and mix give the same questions.
     pub(crate) fn draw(cluster: &Cluster, mix: &Mix) -> Self {
         let mut random = Random::seeded(1);
-        let mut questions = Self { octets: Vec::new(), questions: Vec::with_capacity(QUESTIONS) };
+        let mut questions = Self::none();
         for _ in 0..QUESTIONS {
             let kind = mix.draw(&mut random);
             let (name, record_type) = kind.question(cluster, &mut random);
-            let start = questions.octets.len();
-            write_packet(&mut questions.octets, &name, record_type);
-            questions.questions.push(Question {
-                packet: start..questions.octets.len(),
-                text: format!("{name} {}", record_type.name()),
-                expected: kind.expected(),
-            });
+            questions.push(&name, record_type, kind.expected());
         }
         questions
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.questions.len()
+    /// Names of another zone, over and over: 70 % addresses, 10 % IPv6 addresses, 10 % aliases, 10 % that do not
+    /// exist. What the upstream of this benchmark says to them follows from their first letter.
+    pub(crate) fn of_others(names: usize) -> Self {
+        let mut random = Random::seeded(2);
+        let mut all = Self::none();
+        let (found, missed) = (Expected { rcode: 0, has_answers: true }, Expected { rcode: 3, has_answers: false });
+        for index in 0..names {
+            let (letter, record_type, expected) = match index % 10 {
+                0 => ('a', RecordType::Aaaa, found),
+                1 => ('c', RecordType::A, found),
+                2 => ('n', RecordType::A, missed),
+                _ => ('a', RecordType::A, found),
+            };
+            all.push(&format!("{letter}{index}.{FOREIGN_ZONE}"), record_type, expected);
+        }
+        random.shuffle(&mut all.questions);
+        all
     }
 
-    pub(crate) fn packet(&self, index: usize) -> &[u8] {
-        &self.octets[self.questions[index].packet.clone()]
+    /// Addresses of another zone, and never the same name twice.
+    pub(crate) fn without_end() -> Self {
+        let mut endless = Self::none();
+        let name = format!("a{:0NUMBER_DIGITS$}.{FOREIGN_ZONE}", 0);
+        endless.push(&name, RecordType::A, Expected { rcode: 0, has_answers: true });
+        endless.numbered = true;
+        endless
     }
 
-    pub(crate) fn expected(&self, index: usize) -> Expected {
-        self.questions[index].expected
+    fn none() -> Self {
+        Self { octets: Vec::new(), questions: Vec::new(), numbered: false, next: Cell::new(0) }
+    }
+
+    fn push(&mut self, name: &str, record_type: RecordType, expected: Expected) {
+        let start = self.octets.len();
+        write_packet(&mut self.octets, name, record_type);
+        let (packet, text) = (start..self.octets.len(), format!("{name} {}", record_type.name()));
+        self.questions.push(Question { packet, text, expected });
+    }
+
+    /// The number of the question that is asked next. It goes on where the last one who asked stopped.
+    pub(crate) fn next(&self) -> usize {
+        self.next.replace(self.next.get() + 1)
+    }
+
+    /// Writes a question into `space`; how many octets it has.
+    pub(crate) fn write(&self, number: usize, space: &mut [u8]) -> usize {
+        let packet = &self.octets[self.question(number).packet.clone()];
+        space[..packet.len()].copy_from_slice(packet);
+        if self.numbered {
+            let digits = &mut space[NUMBER_AT..NUMBER_AT + NUMBER_DIGITS];
+            let mut rest = number;
+            for digit in digits.iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        packet.len()
+    }
+
+    pub(crate) fn expected(&self, number: usize) -> Expected {
+        self.question(number).expected
+    }
+
+    fn question(&self, number: usize) -> &Question {
+        &self.questions[number % self.questions.len()]
     }
 
     /// Writes them in the format of `dnsperf -d`.
@@ -205,6 +258,13 @@ const KINDS: [(&str, Kind); 5] = [
     ("headless", Kind::Headless),
     ("srv", Kind::Port),
 ];
+
+/// The zone that upstreams are asked about.
+const FOREIGN_ZONE: &str = "example.org";
+
+/// Where the number of a name stands in a packet: behind the header, the length of the label and its letter.
+const NUMBER_AT: usize = 14;
+const NUMBER_DIGITS: usize = 9;
 
 /// Several times the services, so that no server lives from remembering the last ones; 6 MB.
 const QUESTIONS: usize = 65_536;

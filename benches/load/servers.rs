@@ -24,6 +24,7 @@ pub(crate) struct Recipe {
 }
 
 /// What the servers read and where they may write.
+#[derive(Default)]
 pub(crate) struct Files {
     pub(crate) folder: PathBuf,
     snapshot: PathBuf,
@@ -32,6 +33,11 @@ pub(crate) struct Files {
 }
 
 impl Files {
+    /// None: for servers that read nothing of them.
+    pub(crate) fn none(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), ..Self::default() }
+    }
+
     /// Writes the cluster into the folder in both forms.
     pub(crate) fn write(cluster: &Cluster, folder: &Path) -> io::Result<Self> {
         let files = Self {
@@ -79,7 +85,7 @@ pub(crate) fn recipes(options: &Options, files: &Files) -> io::Result<(Vec<Recip
     Ok((found, missing))
 }
 
-fn echo() -> io::Result<Recipe> {
+pub(crate) fn echo() -> io::Result<Recipe> {
     let address = free_address()?;
     let program = env::current_exe()?.display().to_string();
     let command = vec![program, "echo".to_owned(), "--listen".to_owned(), address.to_string()];
@@ -174,17 +180,17 @@ fn other(name: &str, command: &str, files: &Files) -> io::Result<Recipe> {
     Ok(Recipe { name: name.to_owned(), command, address, answers: true })
 }
 
-fn path(path: &Path) -> String {
+pub(crate) fn path(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let folders = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// A loopback address whose port is free for UDP and TCP now.
-fn free_address() -> io::Result<SocketAddr> {
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
     loop {
         let address = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         if TcpListener::bind(address).is_ok() {

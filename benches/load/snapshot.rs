@@ -48,7 +48,7 @@ impl<I: Iterator<Item = Value> + Clone> Serialize for Items<I> {
     }
 }
 
-fn namespace(name: &str) -> Value {
+pub(crate) fn namespace(name: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -64,7 +64,7 @@ fn namespace(name: &str) -> Value {
     })
 }
 
-fn service(service: &Service) -> Value {
+pub(crate) fn service(service: &Service) -> Value {
     let Service { name, namespace, cluster_ip, .. } = service;
     let cluster_ip = cluster_ip.map_or("None".to_owned(), |ip| ip.to_string());
     json!({
@@ -96,7 +96,7 @@ fn service(service: &Service) -> Value {
 }
 
 /// One slice holds all: there are fewer than 100 endpoints, where the control plane would start another.
-fn slice(service: &Service) -> Value {
+pub(crate) fn slice(service: &Service) -> Value {
     let Service { name, namespace, endpoints, .. } = service;
     let slice_name = format!("{name}-x7k2p");
     json!({

@@ -3,7 +3,8 @@
 //! A stage that must come up holds a [`Latch`]. Once no latch holds, the server is ready, and it
 //! stays ready until it drains: a fault later on, such as an API server that is gone, would be
 //! seen by every replica at once, and to take them all out of service turns old answers into none.
-//! The fault stands in the body instead.
+//! The fault stands in the body instead. Whoever wants it otherwise says so
+//! ([`Readiness::monitor_continuously`]).
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +22,7 @@ struct State {
     missing: BTreeMap<u64, Missing>,
     faults: BTreeMap<String, String>,
     was_ready: bool,
+    continuously: bool,
     draining: bool,
 }
 
@@ -51,6 +53,11 @@ impl Readiness {
     /// Ready, as long as no latch is taken.
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// Whether what holds counts also after the server was ready: CoreDNS's `monitor continuously`.
+    pub fn monitor_continuously(&self, continuously: bool) {
+        self.state().continuously = continuously;
     }
 
     /// Takes a latch for a stage, by the name of CoreDNS's plugin. Take all latches of the start
@@ -86,7 +93,8 @@ impl Readiness {
         if state.draining {
             return Answer { ready: false, body: "Shutting down".to_owned() };
         }
-        let mut body = if state.was_ready { "OK".to_owned() } else { state.stages() };
+        let ready = state.was_ready && (state.missing.is_empty() || !state.continuously);
+        let mut body = if ready { "OK".to_owned() } else { state.stages() };
         let missing = state.missing.values().map(|Missing { stage, reason }| (stage, reason));
         let lines = missing.chain(&state.faults);
         for (source, text) in lines.clone().take(LINES_MAX) {
@@ -97,7 +105,7 @@ impl Readiness {
         if left_off > 0 {
             let _ = write!(body, "\nand {left_off} more");
         }
-        Answer { ready: state.was_ready, body }
+        Answer { ready, body }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -190,6 +198,23 @@ mod tests {
         latch.ready();
         readiness.clear("snapshot");
         assert_eq!(answer(&readiness), (true, "OK".into()));
+    }
+
+    #[test]
+    fn where_it_is_asked_for_it_is_ready_only_as_long_as_nothing_is_missing() {
+        let readiness = Readiness::new();
+        readiness.monitor_continuously(true);
+        let latch = readiness.latch("kubernetes", "starting");
+        latch.ready();
+        readiness.fault("snapshot", "old");
+        assert_eq!(answer(&readiness), (true, "OK\nsnapshot: old".into()));
+        latch.not_ready("a new view");
+        assert_eq!(answer(&readiness), (false, "kubernetes\nkubernetes: a new view\nsnapshot: old".into()));
+        latch.ready();
+        assert!(readiness.answer().ready);
+        latch.not_ready("a new view");
+        readiness.monitor_continuously(false);
+        assert!(readiness.answer().ready);
     }
 
     #[test]

@@ -102,6 +102,8 @@ impl Ask<'_> {
             std::mem::swap(&mut chain.here, &mut chain.next);
             let Hop { name, target } = &chain.here;
             if name.zone_start(self.zone.apex.wire(), self.zone.labels).is_none() {
+                // Whoever goes on does so from here.
+                std::mem::swap(&mut chain.here, &mut chain.next);
                 return Found::Chase;
             }
             let composed = Composed::absolute(target.wire());

@@ -65,6 +65,8 @@ pub enum Why {
     Busy,
     /// The question came back from those it was passed on to.
     Loop,
+    /// The stage that has it has no answer, and hands nothing on.
+    Stopped,
 }
 
 impl Why {
@@ -107,6 +109,7 @@ impl Why {
             Self::NoReply => "no upstream answered",
             Self::Busy => "too many questions wait for upstreams",
             Self::Loop => "the question came back from an upstream",
+            Self::Stopped => "nothing here has this name, and nobody else is asked",
         }
     }
 

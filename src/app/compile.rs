@@ -60,22 +60,31 @@ pub(super) fn listen_addresses(config: &Config) -> BTreeSet<SocketAddr> {
 }
 
 fn server(server: &Server, interfaces: &[IpAddr], stages: Stages, views: &mut Vec<Arc<View>>) -> plan::Server {
-    let local_addresses = local_addresses(&server.listen, interfaces);
     let ttl_limits = server.cache.as_ref().filter(|cache| cache.zones.is_empty()).map(ttl_limits);
-    let view = server.kubernetes.clone().map(|options| {
-        let options = ViewOptions { local_addresses, ttl_limits, ..options };
+    let view = server.kubernetes.clone().map(|mut options| {
+        // A program that embeds the server may know better where it is found.
+        if options.local_addresses.is_empty() {
+            options.local_addresses = local_addresses(&server.listen, interfaces);
+        }
+        let options = ViewOptions { ttl_limits, ..options };
         match views.iter().position(|view| view.is_of(&options)) {
             Some(place) => views.swap_remove(place),
             None => Arc::new(View::new(options)),
         }
     });
+    // A server that has anything on a query's path fails where nothing answers; one that has nothing refuses.
+    let only_looks_on = server.errors.is_some() || !server.log.is_empty() || server.rotate;
+    let has_path = view.is_some() || stages.names().next().is_some() || only_looks_on;
     plan::Server {
-        // A server that has stages fails where none answers; one that has none refuses.
-        unanswered: if view.is_some() || stages.names().next().is_some() { code::SERVFAIL } else { code::REFUSED },
+        unanswered: if has_path { code::SERVFAIL } else { code::REFUSED },
         stages,
         view,
         transfer: (!server.transfer_to.is_empty()).then(|| Transfer { to: server.transfer_to.clone() }),
         rotate: server.rotate,
+        told_to: [("errors", server.errors.is_some()), ("log", !server.log.is_empty())]
+            .into_iter()
+            .filter_map(|(name, present)| present.then_some(name))
+            .collect(),
     }
 }
 

@@ -1,44 +1,58 @@
 //! Counts what the socket rooms tell.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime::Handle;
 
 use crate::{
+    config::Config,
     observe::{
         cells::Cells,
         events::Events as Counters,
+        log::{Logs, Pen, Rules},
         metrics::{Metrics, SharedCells},
     },
-    respond::{Asked, Outcome},
-    sockets::events::{Closed, Events, Refused, Tally},
+    respond::{Asked, Exchange, Outcome, plan::Plan},
+    sockets::{
+        events::{Closed, Events, Refused, Tally},
+        later::Later,
+    },
 };
 
 /// The counters of tasks: all of them share one set of cells.
 #[derive(Clone)]
 pub(super) struct Counted {
-    cells: Arc<SharedCells>,
+    cells: SharedCells,
     counters: Counters,
+    logs: Arc<Logs>,
 }
 
 impl Counted {
-    pub(super) fn new(metrics: &Metrics) -> Self {
-        Self { cells: Arc::new(metrics.shared()), counters: metrics.events.clone() }
-    }
-}
-
-impl Counted {
-    /// From now on the routes are those of another plan.
-    pub(super) fn renew(&self, metrics: &Metrics) {
-        self.cells.renew(metrics);
+    pub(super) fn new(metrics: &Metrics, logs: &Arc<Logs>) -> Self {
+        Self { cells: metrics.shared(), counters: metrics.events.clone(), logs: logs.clone() }
     }
 }
 
 impl Events for Counted {
-    fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome, took: Duration) {
-        self.cells.record(asked, query_octets, outcome, took);
+    fn answered(&self, exchange: &Exchange<'_>, took: Duration) {
+        self.cells.record(exchange.asked, exchange.query.len(), exchange.outcome, took);
+        self.logs.answered(exchange, took);
+    }
+
+    fn failed(&self, _: &Asked, query: &[u8], outcome: &Outcome, error: &str) {
+        self.logs.failed(query, outcome, error);
     }
 
     fn panicked(&self) {
         self.cells.record_panic();
+    }
+
+    fn too_many_wait(&self) {
+        self.counters.waiting_refused.inc();
     }
 
     fn opened(&self) {
@@ -61,26 +75,32 @@ impl Events for Counted {
     }
 }
 
-/// The counters of one thread.
+/// The counters of one thread, and its pen where questions are logged.
 pub(super) struct Tallied {
     cells: Arc<Cells>,
+    pen: Option<Pen>,
     metrics: Arc<Metrics>,
+    logs: Arc<Logs>,
 }
 
 impl Tallied {
-    pub(super) fn new(metrics: &Arc<Metrics>) -> Self {
-        Self { cells: metrics.cells(), metrics: metrics.clone() }
+    pub(super) fn new(metrics: &Arc<Metrics>, logs: &Arc<Logs>) -> Self {
+        Self { cells: metrics.cells(), pen: logs.pen(), metrics: metrics.clone(), logs: logs.clone() }
     }
 }
 
 impl Tally for Tallied {
     fn renew(&mut self) {
         self.cells = self.metrics.cells();
+        self.pen = self.logs.pen();
     }
 
     #[inline]
-    fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome) {
-        self.cells.record(asked, query_octets, outcome);
+    fn answered(&self, exchange: &Exchange<'_>, begun: Instant) {
+        self.cells.record(exchange.asked, exchange.query.len(), exchange.outcome);
+        if let Some(pen) = &self.pen {
+            pen.answered(exchange, || begun.elapsed());
+        }
     }
 
     fn took(&self, route: Option<usize>, took: Duration, questions: u64) {
@@ -98,4 +118,23 @@ impl Tally for Tallied {
     fn panicked(&self) {
         self.cells.panics.add(1);
     }
+}
+
+/// From now on questions are counted and logged by this plan: call it before threads answer by it.
+pub(super) fn use_plan(metrics: &Metrics, logs: &Logs, config: &Config, plan: &Plan) -> io::Result<()> {
+    metrics.use_plan(plan);
+    logs.use_rules(Rules::new(config, plan))
+}
+
+/// Shows what is going on now: who waits, and what the runtime has to do.
+pub(super) fn watch(metrics: &Metrics, runtime: &Handle, later: &Later<Counted>) {
+    let later = later.clone();
+    metrics
+        .watch("clusterdns_waiting", "Questions over UDP that wait for upstreams now.", move || later.waiting().into());
+    let runtime = runtime.metrics();
+    metrics.watch(
+        "go_goroutines",
+        "Tasks of the runtime: this server has no goroutines, and dashboards ask for them.",
+        move || runtime.num_alive_tasks() as u64,
+    );
 }

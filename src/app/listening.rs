@@ -15,7 +15,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use super::events::{Counted, Tallied};
 use crate::{
     config::UdpSockets,
-    observe::metrics::Metrics,
+    observe::{log::Logs, metrics::Metrics},
     respond::{Responder, general::Handler, serving::Serving},
     sockets::{
         bind::{self, BindError, Bound},
@@ -30,6 +30,7 @@ use crate::{
 pub(super) struct Common {
     pub(super) runtime: Handle,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) logs: Arc<Logs>,
     pub(super) counted: Counted,
     pub(super) later: Later<Counted>,
     pub(super) streams: Arc<Streams<Counted>>,
@@ -85,6 +86,11 @@ impl Listening {
         })
     }
 
+    /// Whether a predecessor has the address.
+    pub(super) fn has_predecessor(&self) -> bool {
+        self.bound.is_none() && self.tasks.is_empty()
+    }
+
     /// Serves from now on.
     pub(super) fn start(&mut self, common: &Common) -> Result<(), StartFailed> {
         let _in_runtime = common.runtime.enter();
@@ -118,7 +124,7 @@ impl Listening {
             socket: Arc::new(socket),
             serving: self.serving.clone(),
             later: common.later.clone(),
-            tally: Tallied::new(&common.metrics),
+            tally: Tallied::new(&common.metrics, &common.logs),
             turn: index,
             stop: self.stop.clone(),
         };

@@ -11,6 +11,7 @@ pub mod cluster;
 mod compile;
 mod events;
 mod feed;
+mod health;
 pub mod keeper;
 mod listening;
 pub mod live;
@@ -43,7 +44,10 @@ use crate::{
     explain::Explainer,
     forward,
     objects::{Service, ServiceSpec},
-    observe::metrics::Metrics,
+    observe::{
+        log::{Form, Logs},
+        metrics::Metrics,
+    },
     records::{name::Name, store::Store},
     respond::{
         Responder,
@@ -70,7 +74,6 @@ pub struct Server {
     runtime: Runtime,
     common: Common,
     listening: Vec<Listening>,
-    started: bool,
     /// For the admin address.
     explainer: Arc<ArcSwap<Explainer>>,
     admin_addresses: Vec<SocketAddr>,
@@ -125,11 +128,13 @@ impl Server {
         let metrics = Arc::new(Metrics::new(&Plan::default()));
         let stages = stages::build(config, &metrics.forward, runtime.handle(), &[])?;
         let (plan, store) = Self::compiled(config, stages);
-        metrics.use_plan(&plan);
+        let logs = Arc::new(Logs::new(&metrics.events, Box::new(io::stdout())));
+        events::use_plan(&metrics, &logs, config, &plan)?;
         let readiness = Readiness::new();
+        readiness.monitor_continuously(config.ready_continuously);
         let feed = Feed::new(store, &plan, metrics.clone(), readiness.clone());
         let responder = Arc::new(Responder::new(plan));
-        let common = Self::common(config, &runtime, metrics, cores);
+        let common = Self::common(config, &runtime, metrics, logs, cores);
         let listeners = responder.plan().listeners.iter().enumerate();
         let listening =
             listeners.map(|(index, listener)| Listening::bind(listener.address, &responder, index, &common));
@@ -144,7 +149,6 @@ impl Server {
             runtime,
             common,
             listening,
-            started: false,
             admin_addresses: admin.local_addresses()?,
             close_admin: watch::channel(false).0,
         };
@@ -152,11 +156,14 @@ impl Server {
         Ok(server)
     }
 
-    fn common(config: &Config, runtime: &Runtime, metrics: Arc<Metrics>, cores: usize) -> Common {
-        let counted = Counted::new(&metrics);
+    fn common(config: &Config, runtime: &Runtime, metrics: Arc<Metrics>, logs: Arc<Logs>, cores: usize) -> Common {
+        let counted = Counted::new(&metrics, &logs);
+        let later = Later::new(runtime.handle().clone(), counted.clone());
+        events::watch(&metrics, runtime.handle(), &later);
         Common {
             runtime: runtime.handle().clone(),
-            later: Later::new(runtime.handle().clone(), counted.clone()),
+            later,
+            logs,
             streams: Streams::new(tcp_limits(config), counted.clone()),
             counted,
             metrics,
@@ -185,8 +192,21 @@ impl Server {
         for listening in &mut self.listening {
             listening.start(&self.common)?;
         }
-        self.started = true;
         Ok(())
+    }
+
+    /// Whether it takes its place beside a predecessor, which serves until it ends.
+    pub fn has_predecessor(&self) -> bool {
+        self.listening.iter().any(Listening::has_predecessor)
+    }
+
+    /// Whether the cluster is being read: who asks for what is not known yet waits as long as this is so, in
+    /// place of being told that nobody knows. At first it is not.
+    pub fn set_starting(&self, starting: bool) {
+        match starting {
+            true => self.responder.starting.begin(),
+            false => self.responder.starting.end(),
+        }
     }
 
     /// Serves metrics, health and readiness: already while the cluster is read, for probes ask then.
@@ -194,6 +214,9 @@ impl Server {
         let api = || Api::new(self.explainer.clone(), self.feed.sources.clone(), config.admin_hosts.clone());
         let explain = config.admin_explain.then(api);
         let shown = Shown { metrics: self.common.metrics.clone(), readiness: self.readiness.clone(), explain };
+        if let Some(address) = health::address(config, &self.admin_addresses) {
+            self.runtime.spawn(health::watch(address, self.common.metrics.events.clone()));
+        }
         let mut close = self.close_admin.subscribe();
         self.runtime.spawn(async move {
             let closed = async move { drop(close.wait_for(|&close| close).await) };
@@ -221,6 +244,11 @@ impl Server {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.common.metrics
+    }
+
+    /// How the lines of questions are written. Call it before the server starts.
+    pub fn set_log_form(&self, form: Form) {
+        self.common.logs.set_form(form);
     }
 
     /// Explains what this server answers.
@@ -276,6 +304,7 @@ impl Server {
                 tracing::warn!("questions that waited for upstreams were given up");
             }
         });
+        common.logs.finish(LOG_GRACE);
         close_admin.send_replace(true);
         runtime.shutdown_timeout(ADMIN_GRACE);
     }
@@ -283,6 +312,8 @@ impl Server {
 
 /// What upstreams may take for the last questions: no client waits longer.
 const WAITING_GRACE: Duration = Duration::from_secs(5);
+/// What the last lines of the log may take.
+const LOG_GRACE: Duration = Duration::from_secs(1);
 /// What the admin address may take to finish.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
 

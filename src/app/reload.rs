@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{
     Feed, Server,
     cluster::{Cluster, ClusterError},
-    compile,
+    compile, events,
     listening::{Listening, StartFailed},
     stages,
 };
@@ -70,12 +70,14 @@ impl Server {
             self.feed.show(responder.plan());
         }
         self.tell_what_waits(config);
+        events::use_plan(&self.common.metrics, &self.common.logs, config, responder.plan())?;
         self.take_over(responder, fresh);
         if let Some((feed, new)) = followed {
             std::mem::replace(&mut self.feed, feed).leave();
             *cluster = new;
         }
         self.explainer.store(Arc::new(Explainer::new(self.responder.clone(), self.feed.store.clone())));
+        self.readiness.monitor_continuously(config.ready_continuously);
         self.config = config.clone();
         Ok(())
     }
@@ -104,8 +106,6 @@ impl Server {
 
     /// From here on nothing can fail.
     fn take_over(&mut self, responder: Arc<Responder>, fresh: Vec<Listening>) {
-        self.common.metrics.use_plan(responder.plan());
-        self.common.counted.renew(&self.common.metrics);
         let place =
             |old: &Listening| responder.plan().listeners.iter().position(|listener| listener.address == old.configured);
         let (kept, gone): (Vec<_>, Vec<_>) =

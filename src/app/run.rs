@@ -41,6 +41,7 @@ impl Server {
     pub fn run(mut self, mut signals: Signals, mut cluster: Cluster, mut reading: Reading) -> Ended {
         let (fatal, mut loops_found) = mpsc::channel(1);
         let mut loops = self.watch_loops(&fatal);
+        self.show_hash(&reading);
         let mut look_at = self.next_look();
         loop {
             let happened = self.runtime.block_on(async {
@@ -102,6 +103,7 @@ impl Server {
         match self.reload(&config, cluster) {
             Ok(()) => {
                 self.readiness.clear(CONFIGURATION);
+                self.show_hash(reading);
                 tracing::info!("the configuration has changed and is taken over");
                 true
             }
@@ -109,6 +111,12 @@ impl Server {
                 self.keep_configuration(&error.to_string());
                 false
             }
+        }
+    }
+
+    fn show_hash(&self, reading: &Reading) {
+        if let Some(hash) = reading.hash() {
+            self.common.metrics.configured(&hash.to_string());
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     forward::{Counters, Forwarder, LoopWatch, StartError},
     records::name::Name,
     respond::plan::Stages,
+    stages::{Early, hosts::Hosts, rewrite::Rewriter, template::Templates},
 };
 
 /// The stages of each server of a configuration.
@@ -40,7 +41,26 @@ fn of(server: &Server, counters: &Counters, runtime: &Handle, before: &[&Stages]
     });
     let forward = forward.collect::<Result<Vec<_>, _>>()?;
     let loops = server.loop_check.filter(|_| !forward.is_empty()).map(|_| loops(server, &forward, runtime, before));
-    Ok(Stages { cache, loops, forward })
+    Ok(Stages { early: early(server, runtime, before), cache, loops, forward })
+}
+
+/// What was read of a file stays.
+fn early(server: &Server, runtime: &Handle, before: &[&Stages]) -> Early {
+    let hosts = server.hosts.as_ref().map(|options| {
+        let mut all = before.iter().filter_map(|stages| stages.early.hosts.as_ref());
+        all.find(|hosts| hosts.options() == options).cloned().unwrap_or_else(|| {
+            let hosts = Arc::new(Hosts::new(options.clone()));
+            hosts.follow(runtime);
+            hosts
+        })
+    });
+    let rewriter = (!server.rewrite.is_empty()).then(|| Arc::new(Rewriter::new(server.rewrite.clone())));
+    let templates = (!server.template.is_empty()).then(|| {
+        let mut all = before.iter().filter_map(|stages| stages.early.templates.as_ref());
+        let same = all.find(|templates| templates.templates() == server.template);
+        same.cloned().unwrap_or_else(|| Arc::new(Templates::new(server.template.clone())))
+    });
+    Early { rewriter, templates, hosts }
 }
 
 /// A watch that has found something goes on where its upstreams do.

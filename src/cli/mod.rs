@@ -7,6 +7,7 @@ mod coredns;
 mod env;
 mod explain;
 mod inputs;
+mod lines;
 mod lookup;
 mod man;
 mod records;

@@ -3,24 +3,22 @@
 use std::{
     error::Error,
     fs,
-    io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{self, ExitCode},
-    time::{Duration, Instant},
+    time::Duration,
 };
-
-use tracing_subscriber::EnvFilter;
 
 use super::{
     Failure, coredns, dig_server,
     inputs::{self, Inputs},
+    lines::{self, Form},
     origin, print,
 };
 use crate::{
     app::{Server, cluster::Cluster, run::Ended},
     config::{Config, reading::Reading},
-    sockets::seldom::Seldom,
+    forward::IN_FLIGHT_MAX,
 };
 
 /// Answer DNS questions about a cluster.
@@ -28,7 +26,8 @@ use crate::{
 #[command(after_help = "\
 Snapshot files may change while they are served: they are read again. With --kubernetes the API is watched;
 where it goes away, what was known stays in service.
-Log lines go to standard error. CLUSTERDNS_LOG says which: error, warn, info (the default), debug.
+Log lines go to standard error, with a Corefile to standard output and in CoreDNS's form. CLUSTERDNS_LOG says
+which: error, warn, info (the default), debug; CLUSTERDNS_LOG_FORMAT how: text, coredns, json.
 SIGTERM and SIGINT end it, once what has arrived is answered.")]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -49,27 +48,39 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        log_to_stderr();
+        let is_corefile = self.inputs.corefile.is_some();
+        let form = Form::chosen(is_corefile)?;
+        lines::start(form, is_corefile);
         let serve = self.clone();
         let mut reading = Reading::new(self.inputs.origin()?).adjusted(move |config| serve.apply(config));
         let config = inputs::first(&mut reading)?;
         reading.notes().iter().for_each(|note| tracing::warn!("{}", note.line_and_message()));
         let _pid = self.pidfile.as_deref().map(PidFile::write).transpose()?;
+        raise_file_limit();
         let mut server = Server::bind(&config).map_err(failure)?;
+        server.set_log_form(form.of_questions());
         let cluster = Cluster::start(&config, server.feed()).map_err(failure)?;
         // The kernel keeps signals from the first process of a container that does not ask for them.
         let mut signals = server.signals().map_err(failure)?;
         if let Cluster::Api(live) = &cluster {
             tracing::info!("reading the cluster from {}", live.server);
         }
-        // Questions that come meanwhile wait in the sockets: most clusters are read in a second.
+        // What others know is answered while the cluster is read. A successor takes its place when it knows all.
+        let takes_over = server.has_predecessor();
+        if !takes_over {
+            server.set_starting(true);
+            server.start().map_err(failure)?;
+        }
         if !cluster.wait(&config, || server.is_told_to_end(&mut signals, Duration::ZERO)) {
             return Ok(ExitCode::SUCCESS);
         }
-        server.start().map_err(failure)?;
+        if takes_over {
+            server.start().map_err(failure)?;
+        }
+        server.set_starting(false);
         if !self.quiet {
             announce(&config, &server, &cluster);
-            if self.inputs.corefile.is_some() {
+            if is_corefile && form != Form::Json {
                 print(&coredns::banner(&config))?;
             }
         }
@@ -104,6 +115,18 @@ impl Drop for PidFile<'_> {
         let _ = fs::remove_file(self.0);
     }
 }
+
+/// Each question that is forwarded has a socket of its own, and the usual limit is for programs that have few.
+fn raise_file_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(FILES_NEEDED..) => {}
+        Ok(files) => tracing::warn!("the system grants {files} open files: too few for many questions to upstreams"),
+        Err(error) => tracing::warn!(%error, "how many files may be open is not known"),
+    }
+}
+
+/// Two sockets for each question in flight, and 1,000 connections.
+const FILES_NEEDED: u64 = 2 * IN_FLIGHT_MAX as u64 + 1000;
 
 fn failure(error: impl Error) -> Failure {
     Failure(error.to_string())
@@ -141,30 +164,4 @@ fn summary(config: &Config, cluster: &Cluster) -> String {
         Cluster::Api(live) if live.is_stale() => format!("what was saved of {}: {}", live.server, live.summary()),
         Cluster::Api(live) => format!("{}: {}", live.server, live.summary()),
     }
-}
-
-/// Lines on standard error; `CLUSTERDNS_LOG` chooses, for example `warn` or `clusterdns=debug`.
-fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_env_var("CLUSTERDNS_LOG");
-    // hickory logs every response, with its name; kube logs what we say too, with less advice.
-    let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let filter = ["hickory_server=warn", "hickory_proto=warn", "kube_client=off"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
-    let terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(terminal)
-        .with_writer(std::io::stderr);
-    // A program that embeds us may have set a logger of its own.
-    let _ = lines.try_init();
-    // Whoever found a packet that leads to a defect can send it again.
-    static LOGGED: Seldom = Seldom::new();
-    std::panic::set_hook(Box::new(|panic| {
-        if LOGGED.is_due(Instant::now()) {
-            tracing::error!("a defect was met, please report it: {panic}");
-        }
-    }));
 }

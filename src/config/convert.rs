@@ -45,6 +45,7 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
             None => vec![DEFAULT_ADMIN.parse().expect("an address")],
         },
         admin_explain: file.admin.explain,
+        health: None,
         shares_addresses: file.udp.shared,
         ready_continuously: file.admin.ready_continuously,
         lameduck: Duration::from_secs(checked.within(file.admin.lameduck_secs, 0, 0..=LAMEDUCK_SECS_MAX)),
@@ -186,6 +187,9 @@ impl Checked {
             loop_check: self.loop_check(server.loop_check),
             errors: self.errors(server.errors),
             log: server.log.into_iter().filter_map(|log| self.log(log)).collect(),
+            rewrite: Vec::new(),
+            template: Vec::new(),
+            hosts: None,
             zones,
             listen,
         }

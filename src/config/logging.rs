@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use regex::Regex;
-
 use crate::records::name::Name;
+pub use crate::stages::pattern::Pattern;
 
 /// Which questions are logged, and how. Of several the first that has the name counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,14 +110,8 @@ pub enum Level {
     Error,
 }
 
-/// A regular expression.
-#[derive(Clone, Debug)]
-pub struct Pattern(Regex);
-
 /// Each is tried on every error.
 pub(super) const CONSOLIDATE_MAX: usize = 100;
-/// CoreDNS's.
-const PATTERN_OCTETS_MAX: usize = 10_000;
 /// CoreDNS's, with what it calls common and combined.
 const COMMON: &str = r#"{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}"#;
 const COMBINED_END: &str = r#" "{>opcode}""#;
@@ -219,43 +212,6 @@ impl Level {
         }
     }
 }
-
-impl Pattern {
-    /// Reads one.
-    ///
-    /// # Errors
-    /// It is none, or too long.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if text.len() > PATTERN_OCTETS_MAX {
-            return Err(format!("this regular expression has more than {PATTERN_OCTETS_MAX} octets"));
-        }
-        let told = |error: regex::Error| {
-            let text = error.to_string();
-            // The pattern with a caret comes first: a line of ours has that already.
-            let sentence = text.lines().next_back().unwrap_or(&text).trim_start_matches("error: ").to_owned();
-            format!("this is no regular expression: {sentence}")
-        };
-        Regex::new(text).map(Self).map_err(told)
-    }
-
-    /// Whether it is somewhere in a text.
-    pub fn is_in(&self, text: &str) -> bool {
-        self.0.is_match(text)
-    }
-
-    /// As it was written.
-    pub fn text(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text() == other.text()
-    }
-}
-
-impl Eq for Pattern {}
 
 #[cfg(test)]
 mod tests {

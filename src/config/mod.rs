@@ -28,6 +28,7 @@ use crate::{
         api::{Access, Asks},
     },
     records::{name::Name, selector::Selector, view::ViewOptions, zone::Zone},
+    stages::{hosts, rewrite, template},
 };
 use error::ConfigError;
 use logging::{Errors, Log};
@@ -50,6 +51,8 @@ pub struct Config {
     pub admin_listen: Vec<SocketAddr>,
     /// Whether names are explained there.
     pub admin_explain: bool,
+    /// Where the server asks itself whether it is well; none: nowhere.
+    pub health: Option<SocketAddr>,
     /// Whether `/ready` is about now. Else what was ready once stays so.
     pub ready_continuously: bool,
     /// Whether it may listen beside a predecessor until that one ends, and lets a successor do so.
@@ -180,6 +183,12 @@ pub struct Server {
     pub errors: Option<Errors>,
     /// Which questions are logged: the first that has the name says how.
     pub log: Vec<Log>,
+    /// Questions that become others, before anything else.
+    pub rewrite: Vec<rewrite::Rule>,
+    /// Replies by rule.
+    pub template: Vec<template::Template>,
+    /// Names and addresses of a file, in front of the cluster's.
+    pub hosts: Option<hosts::Options>,
 }
 
 /// `reload`

@@ -1,20 +1,26 @@
 //! One question, asked as a client would ask it.
 //!
 //! What is explained must be what the server says, so the question goes through
-//! [`Responder::answer`] as octets, and the reply is read by hickory, which had no part in writing it.
+//! [`Responder::begin`] as octets, and the reply is read by hickory, which had no part in writing it. What
+//! others have is asked of them where there is a runtime to wait in: callers are threads that may block.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hickory_proto::{
     op::{Message, ResponseCode},
     rr::{RData, Record},
     serialize::binary::BinDecodable,
 };
+use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
     answers::{code, find::Found},
     records::name::Name,
-    respond::{Asked, Memory, REPLY_OCTETS_MAX, Responder, Transport},
+    respond::{Asked, Begun, Memory, REPLY_OCTETS_MAX, Responder, Resumed, Transport},
     search::{self, finish::Finished},
 };
 
@@ -31,10 +37,18 @@ pub(super) struct Answer {
 }
 
 /// Asks over UDP, with room for the longest reply.
-pub(super) fn ask(responder: &Responder, listener: usize, name: &Name, qtype: u16) -> Answer {
+pub(super) fn ask(responder: &Arc<Responder>, listener: usize, name: &Name, qtype: u16) -> Answer {
     let asked = Asked { client: CLIENT, transport: Transport::Udp, listener };
+    let packet = packet(name, qtype);
     let mut reply = vec![0; REPLY_OCTETS_MAX];
-    let outcome = responder.answer(&packet(name, qtype), &asked, &mut Memory::default(), &mut reply);
+    let outcome = match responder.begin(&packet, &asked, Instant::now(), &mut Memory::default(), &mut reply) {
+        Begun::Answered(outcome) | Begun::Aging(outcome, _) => Some(outcome),
+        Begun::Ignored => None,
+        Begun::Waits => wait(responder, &packet, &asked).map(|resumed| {
+            reply = resumed.reply;
+            resumed.outcome
+        }),
+    };
     let message = outcome.and_then(|outcome| Message::from_bytes(&reply[..outcome.reply_octets]).ok());
     let Some(message) = message else { return Answer::none() };
     let (rcode, authoritative) = (message.metadata.response_code, message.metadata.authoritative);
@@ -42,6 +56,15 @@ pub(super) fn ask(responder: &Responder, listener: usize, name: &Name, qtype: u1
     let finished = outcome.and_then(|outcome| outcome.finished);
     Answer { reply, records: message.answers, finished, rcode, authoritative }
 }
+
+/// Asks others, for so long as somebody who wants an explanation waits. None where nobody can be asked.
+fn wait(responder: &Arc<Responder>, packet: &[u8], asked: &Asked) -> Option<Resumed> {
+    let runtime = Handle::try_current().ok()?;
+    runtime.block_on(async { timeout(PATIENCE, responder.resume(packet, asked)).await.ok().flatten() })
+}
+
+/// A whole search list may have to be asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Answer {
     /// None came, or none that can be read.

@@ -4,8 +4,10 @@
 use hickory_proto::rr;
 use serde::{Deserialize, Serialize};
 
-use super::request::type_name;
-use crate::{respond::zone_file, search};
+use crate::{
+    respond::{messages::type_name, zone_file},
+    search,
+};
 
 /// What a program sees when it looks a name up, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

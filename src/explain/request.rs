@@ -7,6 +7,7 @@ use hickory_proto::rr::RecordType;
 use crate::{
     answers::code,
     records::name::is_dns_label,
+    respond::messages::type_name,
     search::{Lookup, ResolvConf, Resolver},
 };
 
@@ -58,15 +59,6 @@ impl Request {
             Lookup::Ipv6 => "AAAA".into(),
             Lookup::Records(qtype) => type_name(qtype),
         }
-    }
-}
-
-/// What a type is called, so that [`Request::parse`] reads it.
-pub(super) fn type_name(qtype: u16) -> String {
-    let name = RecordType::from(qtype).to_string();
-    match RecordType::from_str(&name) {
-        Ok(read) if u16::from(read) == qtype => name,
-        _ => format!("TYPE{qtype}"),
     }
 }
 

@@ -7,13 +7,13 @@
 
 use std::{
     cell::RefCell,
-    io,
+    io::{self, Read},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     io::Interest,
     net::UdpSocket,
@@ -91,25 +91,15 @@ fn open(to: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
 }
 
 async fn receive(socket: &UdpSocket) -> io::Result<Bytes> {
-    loop {
-        // What a network says of a port where nobody is makes a socket an erroneous one, not a readable one.
-        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
-        if ready.is_error() {
-            if let Some(error) = socket.take_error()? {
-                return Err(error);
-            }
-            // That was all there is to it: it is awaited anew.
-            let _ = socket.try_io(Interest::ERROR, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
-        }
-        let received: io::Result<Bytes> = DATAGRAM.with_borrow_mut(|datagram| {
-            let length = socket.try_recv(datagram)?;
+    // Who is not interested in errors is not told that the port is closed.
+    let interest = Interest::READABLE | Interest::ERROR;
+    let received = || {
+        DATAGRAM.with_borrow_mut(|datagram| {
+            let length = (&*SockRef::from(socket)).read(datagram)?;
             Ok(Bytes::copy_from_slice(&datagram[..length]))
-        });
-        match received {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            received => return received,
-        }
-    }
+        })
+    };
+    socket.async_io(interest, received).await
 }
 
 /// Whose fault an error is. Neither a machine that has run out of something nor a query that is too long

@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     answers::question::HEADER_OCTETS,
-    respond::{Asked, Outcome, Transport},
+    respond::{Asked, By, Looked, Outcome, Transport},
     search::finish::Finished,
 };
 
@@ -45,10 +45,12 @@ pub struct Dropped {
 pub struct RouteCells {
     /// By transport, family and type.
     pub requests: [[[Cell; TYPES]; 2]; 2],
-    /// By rcode.
-    pub responses: [Cell; RCODES],
+    /// By who had them, and by rcode.
+    pub responses: [[Cell; RCODES]; By::ALL.len()],
     /// With DNSSEC OK.
     pub dnssec_ok: Cell,
+    /// Questions that were looked for in a cache, by what it had.
+    pub looked: [Cell; Looked::ALL.len()],
     /// Names that were not finished, by what became of them.
     pub finished: [Cell; Finished::ALL.len()],
     /// By transport, in octets.
@@ -98,11 +100,14 @@ impl Cells {
         let cells = self.route(outcome.route);
         let transport = usize::from(asked.transport == Transport::Tcp);
         cells.requests[transport][family(asked.client)][type_index(outcome.qtype)].add(1);
-        cells.responses[usize::from(outcome.rcode).min(RCODES - 1)].add(1);
+        cells.responses[outcome.by as usize][usize::from(outcome.rcode).min(RCODES - 1)].add(1);
         cells.request_sizes[transport].observe(size_bucket(query_octets), query_octets as u64, 1);
         cells.response_sizes[transport].observe(size_bucket(outcome.reply_octets), outcome.reply_octets as u64, 1);
         if outcome.dnssec_ok {
             cells.dnssec_ok.add(1);
+        }
+        if let Some(looked) = outcome.looked {
+            cells.looked[looked as usize].add(1);
         }
         if let Some(finished) = outcome.finished {
             cells.finished[finished as usize].add(1);
@@ -143,7 +148,8 @@ impl RouteCells {
     /// Adds the counts of `other`. Whoever calls this is the one writer of these cells.
     pub fn absorb(&self, other: &Self) {
         absorb(self.requests.as_flattened().as_flattened(), other.requests.as_flattened().as_flattened());
-        absorb(&self.responses, &other.responses);
+        absorb(self.responses.as_flattened(), other.responses.as_flattened());
+        absorb(&self.looked, &other.looked);
         self.dnssec_ok.add(other.dnssec_ok.get());
         absorb(&self.finished, &other.finished);
         for transport in 0..2 {
@@ -163,7 +169,7 @@ impl Dropped {
     }
 }
 
-fn absorb(cells: &[Cell], others: &[Cell]) {
+pub(super) fn absorb(cells: &[Cell], others: &[Cell]) {
     for (cell, other) in cells.iter().zip(others) {
         cell.add(other.get());
     }

@@ -4,7 +4,12 @@
 //! opening a stream or reading a snapshot. All series are there from the start, so that an alert on
 //! their rate sees the first event.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::{Collector, Desc},
+    exponential_buckets,
+    proto::MetricFamily,
+};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -23,6 +28,18 @@ pub struct Events {
     pub source_loaded_timestamp_seconds: IntGauge,
     /// Configurations that were not taken over.
     pub reloads_failed: IntCounter,
+    /// Which configuration is in force, by its hash.
+    pub(super) reload_version: IntGaugeVec,
+    /// Questions turned away because too many waited for others.
+    pub waiting_refused: IntCounter,
+    /// How long `/health` takes when the server asks itself.
+    pub health_secs: Histogram,
+    /// How often it did not answer itself.
+    pub health_failures: IntCounter,
+    /// Lines about questions for which there was no room.
+    pub log_dropped_queries: IntCounter,
+    /// Lines about questions that failed for which there was no room.
+    pub log_dropped_errors: IntCounter,
     /// States that were saved.
     pub state_saves_ok: IntCounter,
     /// States that could not be saved; the one before is kept.
@@ -54,6 +71,14 @@ impl Events {
             "States of the cluster that were saved to a file (ok) or could not be (failed).",
             "result",
         );
+        let dropped = counters(
+            registry,
+            "clusterdns_log_dropped_total",
+            "Lines of the log for which there was no room: about questions (queries), or those that failed (errors).",
+            "log",
+        );
+        // CoreDNS shows it too where nobody asks for such names.
+        counter(registry, "coredns_local_localhost_requests_total", "Counter of special localhost subdomain requests.");
         Self {
             tcp_connections: gauge(registry, "clusterdns_tcp_connections", "TCP connections open now."),
             tcp_refused_full: refused.with_label_values(&["full"]),
@@ -70,6 +95,30 @@ impl Events {
                 "coredns_reload_failed_total",
                 "Counter of the number of failed reload attempts.",
             ),
+            reload_version: gauges(
+                registry,
+                "coredns_reload_version_info",
+                "A metric with a constant '1' value labeled by hash, and value which type of hash generated.",
+                &["hash", "value"],
+            ),
+            waiting_refused: counter(
+                registry,
+                "clusterdns_waiting_refused_total",
+                "Questions answered with SERVFAIL because too many waited for upstreams.",
+            ),
+            health_secs: histogram(
+                registry,
+                "coredns_health_request_duration_seconds",
+                "Histogram of the time (in seconds) each request took.",
+                exponential_buckets(0.000_25, 10.0, 5).expect("growing"),
+            ),
+            health_failures: counter(
+                registry,
+                "coredns_health_request_failures_total",
+                "The number of times the health check failed.",
+            ),
+            log_dropped_queries: dropped.with_label_values(&["queries"]),
+            log_dropped_errors: dropped.with_label_values(&["errors"]),
             state_saves_ok: saves.with_label_values(&["ok"]),
             state_saves_failed: saves.with_label_values(&["failed"]),
             state_saved_timestamp_seconds: gauge(
@@ -102,4 +151,40 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
     let gauge = IntGauge::new(name, help).expect("a name of ours");
     registry.register(Box::new(gauge.clone())).expect("names of ours differ");
     gauge
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    let gauges = IntGaugeVec::new(Opts::new(name, help), labels).expect("a name and labels of ours");
+    registry.register(Box::new(gauges.clone())).expect("names of ours differ");
+    gauges
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
+    let options = HistogramOpts::new(name, help).buckets(buckets);
+    let histogram = Histogram::with_opts(options).expect("a name of ours");
+    registry.register(Box::new(histogram.clone())).expect("names of ours differ");
+    histogram
+}
+
+/// A gauge that is read when somebody asks.
+pub(super) struct Watched<F> {
+    gauge: IntGauge,
+    read: F,
+}
+
+impl<F: Fn() -> u64 + Send + Sync> Watched<F> {
+    pub(super) fn new(name: &str, help: &str, read: F) -> Self {
+        Self { gauge: IntGauge::new(name, help).expect("a name of ours"), read }
+    }
+}
+
+impl<F: Fn() -> u64 + Send + Sync> Collector for Watched<F> {
+    fn desc(&self) -> Vec<&Desc> {
+        self.gauge.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.gauge.set((self.read)() as i64);
+        self.gauge.collect()
+    }
 }

@@ -3,32 +3,39 @@
 //! Names, help texts, labels and buckets of `coredns_*` are CoreDNS's. So is that a series appears
 //! when it first counts something. Four labels differ in what they say:
 //!
-//! - `plugin` names what answers, `kubernetes`; CoreDNS names whatever stage stands behind its
-//!   `prometheus`. It is empty where no zone was found, as in CoreDNS.
+//! - `plugin` names what answered: `kubernetes`, `cache` or `forward`; CoreDNS names whatever stage
+//!   stands behind its `prometheus`. It is empty where no zone was found, as in CoreDNS.
 //! - `version` and `revision` are ours; the revision is `CLUSTERDNS_REVISION` at compile time.
 //! - `goversion` is empty: there is none.
 //! - the `server` of what came to no zone is the first one.
 
+use std::collections::BTreeMap;
+
 use prometheus::proto::{self, Bucket, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::{
+    caches,
     cells::{Cell, DURATION_FIRST_NANOS, Histogram, RCODES, RouteCells, SIZE_BOUNDS, TYPE_NAMES},
-    metrics::{DROPPED, Labels, Served, Totals},
+    early,
+    metrics::Totals,
+    served::{DROPPED, Labels, Served},
     tables::{self, Table},
 };
-use crate::search::finish::Finished;
+use crate::{respond::By, search::finish::Finished};
 
 /// Every family that has a series.
 pub(super) fn of(totals: &Totals, served: &Served) -> Vec<MetricFamily> {
     let mut families = vec![stages(served)];
     families.extend(requests(totals));
+    families.extend(caches::families(&totals.caches));
+    families.extend(early::families(served));
     families.extend(process(totals));
     families.extend(zones(served));
     families.retain(|family| !family.get_metric().is_empty());
     families
 }
 
-fn requests(totals: &Totals) -> [MetricFamily; 7] {
+fn requests(totals: &Totals) -> [MetricFamily; 8] {
     let mut requests =
         Family::counter("coredns_dns_requests_total", "Counter of DNS requests made per zone, protocol and family.");
     let mut durations = Family::histogram(
@@ -48,6 +55,8 @@ fn requests(totals: &Totals) -> [MetricFamily; 7] {
         "clusterdns_search_total",
         "Names that were looked for along a search list by the server, by what became of them.",
     );
+    let mut completed = Family::counter("coredns_autopath_success_total", "Counter of requests that did autopath.");
+    let mut completed_by: BTreeMap<&str, u64> = BTreeMap::new();
 
     for (labels, cells) in &totals.routes {
         let route = [("server", &*labels.server), ("view", ""), ("zone", &*labels.zone)];
@@ -62,15 +71,21 @@ fn requests(totals: &Totals) -> [MetricFamily; 7] {
             request_sizes.observe(&labels, &cells.request_sizes[transport], &bounds, 1.0);
             response_sizes.observe(&labels, &cells.response_sizes[transport], &bounds, 1.0);
         }
-        for (rcode, cell) in cells.responses.iter().enumerate() {
-            let answers = [("plugin", plugin(labels)), ("rcode", RCODE_NAMES[rcode])];
-            responses.count(&[&route[..], &answers].concat(), cell);
+        for (by, responses_by) in By::ALL.into_iter().zip(&cells.responses) {
+            for (rcode, cell) in responses_by.iter().enumerate() {
+                let answers = [("plugin", plugin(labels, by)), ("rcode", RCODE_NAMES[rcode])];
+                responses.count(&[&route[..], &answers].concat(), cell);
+            }
         }
         for (result, cell) in Finished::ALL.into_iter().zip(&cells.finished) {
             finished.count(&[&route[..], &[("result", result.name())]].concat(), cell);
         }
+        *completed_by.entry(&*labels.server).or_default() += cells.finished[Finished::Completed as usize].get();
     }
-    [requests, durations, request_sizes, response_sizes, dnssec_ok, responses, finished].map(Family::finish)
+    for (server, count) in completed_by.into_iter().filter(|(_, count)| *count > 0) {
+        completed.push(&[("server", server)], count);
+    }
+    [requests, durations, request_sizes, response_sizes, dnssec_ok, responses, finished, completed].map(Family::finish)
 }
 
 /// Every cell of requests with its labels `proto`, `family` and `type`.
@@ -82,9 +97,9 @@ fn by_question(cells: &RouteCells) -> impl Iterator<Item = (&'static str, &'stat
     })
 }
 
-/// What answers the questions of a route.
-fn plugin(labels: &Labels) -> &'static str {
-    if labels.zone == DROPPED { "" } else { "kubernetes" }
+/// What has answered a question of a route.
+fn plugin(labels: &Labels, by: By) -> &'static str {
+    if labels.zone == DROPPED { "" } else { by.name() }
 }
 
 fn duration_bounds_secs() -> [f64; 16] {

@@ -3,47 +3,21 @@
 //! CoreDNS has `coredns_proxy_*` now. The `coredns_forward_*` that went before are shown too, for
 //! dashboards and alerts still ask for them; their durations have the label `rcode`, as in CoreDNS 1.10.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use prometheus::{
-    core::{Collector, Desc},
-    proto::MetricFamily,
-};
+use prometheus::proto::MetricFamily;
 
 use super::families::{Family, RCODE_NAMES};
 use crate::forward::counters::{BUCKETS, Counters, Durations, FIRST_BOUND, PROTOS, UpstreamCounters};
 
-/// Reads counters when it is asked to.
-pub struct ForwardCollector {
-    counters: Counters,
-    /// A registry knows collectors apart by what they describe.
-    in_flight: Desc,
-}
-
-impl ForwardCollector {
-    /// A collector for these.
-    pub fn new(counters: Counters) -> Self {
-        let (name, help) = IN_FLIGHT;
-        let in_flight =
-            Desc::new(name.to_owned(), help.to_owned(), Vec::new(), HashMap::new()).expect("a name of ours");
-        Self { counters, in_flight }
-    }
-}
-
-impl Collector for ForwardCollector {
-    /// Which others there will be nobody knows.
-    fn desc(&self) -> Vec<&Desc> {
-        vec![&self.in_flight]
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let upstreams = self.counters.upstreams();
-        let mut families = whole(&self.counters);
-        families.extend(coredns(&upstreams));
-        families.extend(ours(&upstreams));
-        families.retain(|family| !family.get_metric().is_empty());
-        families
-    }
+/// Every family that has a series.
+pub(super) fn families(counters: &Counters) -> Vec<MetricFamily> {
+    let upstreams = counters.upstreams();
+    let mut families = whole(counters);
+    families.extend(coredns(&upstreams));
+    families.extend(ours(&upstreams));
+    families.retain(|family| !family.get_metric().is_empty());
+    families
 }
 
 const IN_FLIGHT: (&str, &str) = ("clusterdns_forward_in_flight", "Questions that upstreams are asked now.");
@@ -132,9 +106,9 @@ fn coredns(upstreams: &Upstreams) -> [MetricFamily; 8] {
     for (to, upstream) in upstreams {
         let to = ("to", &**to);
         let proxy = ("proxy_name", "forward");
-        count(&mut requests, &[to], upstream.requests.get());
-        count(&mut failures, &[to], upstream.healthcheck_failures.get());
-        count(&mut proxy_failures, &[proxy, to], upstream.healthcheck_failures.get());
+        requests.push(&[to], upstream.requests.get());
+        failures.push(&[to], upstream.healthcheck_failures.get());
+        proxy_failures.push(&[proxy, to], upstream.healthcheck_failures.get());
         for (index, proto) in PROTO_NAMES.into_iter().enumerate() {
             let labels = [proxy, to, ("proto", proto)];
             count(&mut reused, &labels, upstream.connections_reused[index].get());
@@ -168,7 +142,7 @@ fn ours(upstreams: &Upstreams) -> [MetricFamily; 4] {
     );
     for (to, upstream) in upstreams {
         let to = [("to", &**to)];
-        count(&mut lost, &to, upstream.lost.get());
+        lost.push(&to, upstream.lost.get());
         down.push(&to, shown(upstream.down.get()));
         ejected.push(&to, shown(upstream.ejected.get()));
         isolated.push(&to, shown(upstream.isolated.get()));
@@ -176,7 +150,7 @@ fn ours(upstreams: &Upstreams) -> [MetricFamily; 4] {
     [lost, down, ejected, isolated].map(Family::finish)
 }
 
-/// As in CoreDNS, a series appears when it first counts something.
+/// Of the many that there may be of an upstream a series appears when it first counts something, as in CoreDNS.
 fn count(family: &mut Family, labels: &[(&str, &str)], value: u64) {
     if value > 0 {
         family.push(labels, value);
@@ -200,7 +174,7 @@ const PROTO_NAMES: [&str; PROTOS] = ["udp", "tcp", "tcp-tls"];
 mod tests {
     use std::net::Ipv4Addr;
 
-    use prometheus::{Registry, TextEncoder};
+    use prometheus::TextEncoder;
     use tokio::{net::UdpSocket, runtime::Handle};
 
     use super::*;
@@ -228,9 +202,7 @@ mod tests {
         let asking = Asking { query: QUERY, over: Over::Udp, reply_octets_max: 512 };
         let (answer, ()) = tokio::join!(forwarder.ask(&asking), answers);
         assert_eq!(answer.unwrap().rcode(), 3);
-        let registry = Registry::new();
-        registry.register(Box::new(ForwardCollector::new(counters))).unwrap();
-        (TextEncoder::new().encode_to_string(&registry.gather()).unwrap(), to.to_string())
+        (TextEncoder::new().encode_to_string(&families(&counters)).unwrap(), to.to_string())
     }
 
     #[tokio::test]
@@ -251,14 +223,12 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\nis not in\n{text}");
         }
-        assert!(!text.contains("healthcheck_failures") && !text.contains("conn_cache_hits"), "{text}");
+        assert!(!text.contains("conn_cache_hits"), "{text}");
     }
 
     #[test]
     fn upstreams_beyond_those_that_are_counted_apart_are_counted_together() {
-        let registry = Registry::new();
         let counters = Counters::default();
-        registry.register(Box::new(ForwardCollector::new(counters.clone()))).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let forwarders: Vec<Arc<Forwarder>> = (0..300u16)
             .map(|number| {
@@ -267,7 +237,7 @@ mod tests {
             })
             .collect();
         assert_eq!((forwarders.len(), counters.upstreams().len()), (300, 257));
-        let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let text = TextEncoder::new().encode_to_string(&families(&counters)).unwrap();
         assert!(text.contains("clusterdns_forward_upstream_down{to=\"other\"} 0"), "{text}");
     }
 }

@@ -8,21 +8,22 @@
 use std::{
     collections::BTreeMap,
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use prometheus::{Registry, TextEncoder, proto::MetricFamily};
 
 use super::{
+    caches::Caches,
     cells::{Cell, Cells, Dropped, RouteCells},
-    events::Events,
-    families,
+    events::{Events, Watched},
+    families, forward,
+    served::{Called, Labels, Served},
     source::Source,
 };
 use crate::{
     forward::Counters,
-    records::view::View,
     respond::{Asked, Outcome, plan::Plan},
 };
 
@@ -38,52 +39,34 @@ pub struct Metrics {
     counted: Mutex<Counted>,
 }
 
-/// Cells for many writers, one at a time: the asynchronous side, where a task has no thread of its own.
-pub struct SharedCells(Mutex<Arc<Cells>>);
+/// Cells for many writers, one at a time: the asynchronous side, where a task has no thread of its own. They
+/// are those of the present plan. Cheap to clone.
+#[derive(Clone)]
+pub struct SharedCells(Arc<Mutex<Arc<Cells>>>);
 
 /// What is summed.
+#[derive(Default)]
 struct Counted {
     served: Served,
     live: Vec<Live>,
+    shared: Vec<Weak<Mutex<Arc<Cells>>>>,
     past: Totals,
-}
-
-/// What metrics say of a plan.
-#[derive(Default)]
-pub(super) struct Served {
-    /// By route, the last for what came to none.
-    labels: Arc<[Labels]>,
-    /// The stages of each route.
-    pub(super) stages: BTreeMap<Labels, Vec<&'static str>>,
-    /// Every view once.
-    pub(super) views: Vec<Arc<View>>,
 }
 
 /// Cells in use and what their routes are called.
 struct Live {
-    labels: Arc<[Labels]>,
+    routes: Arc<[Called]>,
     cells: Arc<Cells>,
-}
-
-/// What a route is called.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Labels {
-    /// As CoreDNS calls it: `dns://:53` for a wildcard address, `dns://127.0.0.1:53` for another.
-    pub(super) server: String,
-    /// With a dot at its end; [`DROPPED`] for none.
-    pub(super) zone: String,
 }
 
 /// Sums over cells.
 #[derive(Default)]
 pub(super) struct Totals {
     pub(super) routes: BTreeMap<Labels, RouteCells>,
+    pub(super) caches: Caches,
     pub(super) panics: Cell,
     pub(super) dropped: Dropped,
 }
-
-/// The zone of what came to no route: without a dot at its end it is no zone's name.
-pub(super) const DROPPED: &str = "dropped";
 
 impl Metrics {
     /// Metrics of a server that answers by this plan.
@@ -98,35 +81,47 @@ impl Metrics {
             source: Source::new(&registry),
             forward: Counters::default(),
             registry,
-            counted: Mutex::new(Counted { served: Served::by(plan), live: Vec::new(), past: Totals::default() }),
+            counted: Mutex::new(Counted { served: Served::by(plan), ..Counted::default() }),
         }
     }
 
     /// From now on [`cells`](Self::cells) are for the routes of this plan: call it before the
     /// threads that will answer by it take theirs.
     pub fn use_plan(&self, plan: &Plan) {
-        self.counted().served = Served::by(plan);
+        self.counted().serve(Served::by(plan));
     }
 
     /// Cells for one thread, as long as it answers by the present plan.
     pub fn cells(&self) -> Arc<Cells> {
-        let mut counted = self.counted();
-        counted.retire();
-        let labels = counted.served.labels.clone();
-        let cells = Arc::new(Cells::new(labels.len() - 1));
-        counted.live.push(Live { labels, cells: cells.clone() });
-        cells
+        self.counted().cells()
     }
 
-    /// Cells for many tasks, as long as they answer by the present plan.
+    /// Cells for many tasks.
     pub fn shared(&self) -> SharedCells {
-        SharedCells(Mutex::new(self.cells()))
+        let mut counted = self.counted();
+        let cells = Arc::new(Mutex::new(counted.cells()));
+        counted.shared.retain(|shared| shared.strong_count() > 0);
+        counted.shared.push(Arc::downgrade(&cells));
+        SharedCells(cells)
+    }
+
+    /// The configuration that is in force, by its SHA-512 in hexadecimal.
+    pub fn configured(&self, hash: &str) {
+        self.events.reload_version.reset();
+        self.events.reload_version.with_label_values(&["sha512", hash]).set(1);
+    }
+
+    /// Shows what is read when somebody asks. Of several with one name the first stays.
+    pub fn watch(&self, name: &str, help: &str, read: impl Fn() -> u64 + Send + Sync + 'static) {
+        // What fails is to watch the same twice.
+        let _ = self.registry.register(Box::new(Watched::new(name, help, read)));
     }
 
     /// Everything in Prometheus's text format 0.0.4.
     pub fn render(&self) -> String {
         let mut families = self.registry.gather();
         families.extend(self.counted_families());
+        families.extend(forward::families(&self.forward));
         text(families)
     }
 
@@ -173,6 +168,27 @@ impl SharedCells {
 }
 
 impl Counted {
+    fn cells(&mut self) -> Arc<Cells> {
+        self.retire();
+        let routes = self.served.routes.clone();
+        let cells = Arc::new(Cells::new(routes.len() - 1));
+        self.live.push(Live { routes, cells: cells.clone() });
+        cells
+    }
+
+    /// What caches have counted that are not served any more is kept.
+    fn serve(&mut self, served: Served) {
+        for (labels, cache) in mem::replace(&mut self.served, served).caches {
+            if !self.served.has_cache(&cache) {
+                self.past.caches.entry(labels).or_default().add_past(&cache);
+            }
+        }
+        for shared in mem::take(&mut self.shared).iter().filter_map(Weak::upgrade) {
+            *shared.lock().unwrap_or_else(PoisonError::into_inner) = self.cells();
+            self.shared.push(Arc::downgrade(&shared));
+        }
+    }
+
     /// Moves what nobody counts in any more to the past.
     fn retire(&mut self) {
         for mut live in mem::take(&mut self.live) {
@@ -192,6 +208,12 @@ impl Counted {
         for (labels, cells) in &self.past.routes {
             totals.route(labels).absorb(cells);
         }
+        for (labels, cache) in &self.past.caches {
+            totals.caches.entry(labels.clone()).or_default().absorb(cache);
+        }
+        for (labels, cache) in &self.served.caches {
+            totals.caches.entry(labels.clone()).or_default().add(&cache.counters());
+        }
         for live in &self.live {
             totals.absorb(live);
         }
@@ -203,47 +225,16 @@ impl Totals {
     fn absorb(&mut self, live: &Live) {
         self.panics.add(live.cells.panics.get());
         self.dropped.absorb(&live.cells.dropped);
-        for (labels, cells) in live.labels.iter().zip(live.cells.routes()) {
-            self.route(labels).absorb(cells);
+        for (called, cells) in live.routes.iter().zip(live.cells.routes()) {
+            self.route(&called.labels).absorb(cells);
+            if let Some(labels) = &called.cache {
+                self.caches.entry(labels.clone()).or_default().absorb_looked(&cells.looked);
+            }
         }
     }
 
     fn route(&mut self, labels: &Labels) -> &RouteCells {
         self.routes.entry(labels.clone()).or_default()
-    }
-}
-
-impl Served {
-    fn by(plan: &Plan) -> Self {
-        let server = |listener: usize| match plan.listeners.get(listener).map(|listener| listener.address) {
-            Some(address) if address.ip().is_unspecified() => format!("dns://:{}", address.port()),
-            Some(address) => format!("dns://{address}"),
-            None => "dns://".to_owned(),
-        };
-        let mut labels = Vec::new();
-        let mut stages = BTreeMap::new();
-        for route in &plan.routes {
-            let dot = if route.zone.ends_with('.') { "" } else { "." };
-            let route_labels = Labels { server: server(route.listener), zone: format!("{}{dot}", route.zone) };
-            let named = &plan.servers[route.server];
-            let present = [
-                ("loadbalance", named.rotate),
-                ("transfer", named.transfer.is_some()),
-                ("kubernetes", named.view.is_some()),
-            ];
-            let present = present.iter().filter(|(_, present)| *present).map(|(name, _)| *name);
-            stages.insert(route_labels.clone(), present.collect());
-            labels.push(route_labels);
-        }
-        labels.push(Labels { server: server(0), zone: DROPPED.to_owned() });
-
-        let mut views: Vec<Arc<View>> = Vec::new();
-        for view in plan.servers.iter().filter_map(|server| server.view.as_ref()) {
-            if !views.iter().any(|other| Arc::ptr_eq(other, view)) {
-                views.push(view.clone());
-            }
-        }
-        Self { labels: labels.into(), stages, views }
     }
 }
 

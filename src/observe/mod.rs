@@ -8,10 +8,14 @@
 //! tables ───────────┘
 //! ```
 
+mod caches;
 pub mod cells;
+mod early;
 pub mod events;
 mod families;
-pub mod forward;
+mod forward;
+pub mod log;
 pub mod metrics;
+mod served;
 pub mod source;
 pub mod tables;

@@ -55,7 +55,8 @@ pub struct ViewOptions {
     pub zonal: bool,
     /// Where a name that does not exist is left to the next stage.
     pub fallthrough: Vec<Name>,
-    /// The addresses under which this server is found, for NS and `ns.dns`.
+    /// The addresses under which this server is found, for NS and `ns.dns`. Empty in a configuration: those that it
+    /// listens on.
     pub local_addresses: Vec<IpAddr>,
     /// Within what the TTLs of its replies are: where a cache stands in front of it (behaviour E3).
     pub ttl_limits: Option<TtlLimits>,

@@ -30,7 +30,7 @@ impl Plan {
         sink: &mut S,
     ) -> Option<Ending> {
         let search = self.search.as_ref()?;
-        let Finding { name, chain, turn } = finding;
+        let Finding { name, chain, turn, .. } = finding;
         if !search.applies(name, qtype) {
             return None;
         }

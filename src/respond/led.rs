@@ -6,9 +6,13 @@ use hickory_proto::{
     serialize::binary::BinDecodable,
 };
 
-use super::{Asked, Finding, Looked, Memory, Next, REPLY_OCTETS_MAX, Responder, query::Query};
+use super::{Asked, By, Finding, Looked, Memory, Next, REPLY_OCTETS_MAX, Responder, query::Query};
 use crate::{
-    answers::{foreign::Foreign, question::QueryName, sink::Nobody},
+    answers::{
+        foreign::{Foreign, Ttl},
+        question::QueryName,
+        sink::Nobody,
+    },
     search::finish::{Evidence, Finished},
 };
 
@@ -16,8 +20,12 @@ use crate::{
 pub(super) enum Lead {
     /// Nothing: the tables have this.
     Said(Foreign, Books),
+    /// The stages in front of the tables of this route's server are to be asked.
+    Early(usize),
     /// The stages of this route's server are to be asked.
     Ask(usize),
+    /// The tables may know more in a moment.
+    Wait,
     /// The CNAMEs of `partial` lead to `target`, in wire form.
     Chase { partial: Foreign, target: Vec<u8>, books: Books },
     /// One of these names was meant, in this order, or none, which is `miss`.
@@ -30,16 +38,23 @@ pub(super) struct Books {
     pub(super) route: Option<usize>,
     pub(super) finished: Option<Finished>,
     pub(super) looked: Option<Looked>,
+    pub(super) by: By,
 }
 
-/// Asks the tables. None where what they say cannot stand in a message.
-pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Option<Lead> {
+/// Asks the tables; those of the route that it is `behind`, if it is. None where what they say cannot stand in a message.
+pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked, behind: Option<usize>) -> Option<Lead> {
     let mut memory = Box::new(Memory::starting_at(fastrand::usize(..)));
+    memory.finding.behind = behind;
     let question = query.read(&mut memory.finding.name);
     let ending = responder.settle(&question, asked, &mut memory.finding, &mut Nobody);
-    let books = Books { route: ending.route, finished: ending.finished, looked: None };
-    if let (Next::Ask, Some(route)) = (ending.next, ending.route) {
-        return Some(Lead::Ask(route));
+    let books = Books { route: ending.route, finished: ending.finished, ..Books::default() };
+    match (ending.next, ending.route) {
+        (Next::Early, Some(route)) => return Some(Lead::Early(route)),
+        (Next::Ask, Some(route)) => return Some(Lead::Ask(route)),
+        _ => {}
+    }
+    if ending.next == Next::Wait {
+        return Some(Lead::Wait);
     }
     let mut buffer = vec![0; REPLY_OCTETS_MAX];
     let (ending, octets) = responder.write(&question, asked, REPLY_OCTETS_MAX, &mut memory, &mut buffer);
@@ -50,7 +65,8 @@ pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked) -> Optio
             let candidates = candidates(responder, books.route?, &memory.finding)?;
             Lead::Complete { candidates, miss: said, books }
         }
-        Next::Ask | Next::Transfer | Next::Nothing => Lead::Said(said, books),
+        // Between the two looks the cluster may have become known, or the wait for it over.
+        Next::Early | Next::Ask | Next::Wait | Next::Transfer | Next::Nothing => Lead::Said(said, books),
     })
 }
 
@@ -63,27 +79,35 @@ fn candidates(responder: &Responder, route: usize, finding: &Finding) -> Option<
     Some(names.filter(|name| QueryName::new().read(name).is_some()).collect())
 }
 
-/// The CNAMEs of one reply, and the records of the other behind them. Whatever its rcode: the alias exists.
-pub(super) fn joined(partial: &Foreign, rest: &Foreign) -> Option<Foreign> {
+/// The CNAMEs of one reply, and the records of the other behind them. Whatever its rcode: the alias exists. That
+/// others were asked for it does not show (behaviour A4).
+pub(super) fn joined(partial: &Foreign, rest: &Foreign, ttl: Ttl) -> Option<Foreign> {
     let mut message = partial.message().ok()?;
-    message.answers.extend(rest.message().ok()?.answers);
-    message.metadata.recursion_available = rest.is_recursive();
+    message.answers.extend(as_shown(rest, ttl)?.answers);
+    message.metadata.truncation = rest.is_truncated();
     Foreign::from_message(&message).ok()
 }
 
 /// The reply to a question about `candidate`, as one to the query, of which it is an alias.
-pub(super) fn aliased(query: &Query, candidate: &[u8], said: &Foreign) -> Option<Foreign> {
+pub(super) fn aliased(query: &Query, candidate: &[u8], said: &Foreign, ttl: Ttl) -> Option<Foreign> {
     let asked = Message::from_vec(query.message()).ok()?;
-    let mut message = said.message().ok()?;
-    if message.answers.is_empty() {
-        // There is no alias without records, as with an ExternalName (behaviour A4).
-        message.queries = asked.queries;
-        return Foreign::from_message(&message).ok();
+    let mut message = as_shown(said, ttl)?;
+    // There is no alias without records, as with an ExternalName (behaviour A4).
+    if let Some(ttl_secs) = message.answers.iter().map(|record| record.ttl).min() {
+        let owner = asked.queries.first()?.name().clone();
+        let target = Name::from_bytes(candidate).ok()?;
+        message.answers.insert(0, Record::from_rdata(owner, ttl_secs, RData::CNAME(CNAME(target))));
     }
-    let owner = asked.queries.first()?.name().clone();
-    let target = Name::from_bytes(candidate).ok()?;
-    let ttl_secs = said.min_ttl_secs().unwrap_or_default();
-    message.answers.insert(0, Record::from_rdata(owner, ttl_secs, RData::CNAME(CNAME(target))));
     message.queries = asked.queries;
     Foreign::from_message(&message).ok()
+}
+
+/// A reply with the TTLs that clients are shown.
+fn as_shown(said: &Foreign, ttl: Ttl) -> Option<Message> {
+    let mut message = said.message().ok()?;
+    if let Ttl::All(secs) = ttl {
+        let sections = [&mut message.answers, &mut message.authorities, &mut message.additionals];
+        sections.into_iter().flatten().for_each(|record| record.ttl = secs);
+    }
+    Some(message)
 }

@@ -1,7 +1,9 @@
-//! The sink that makes hickory's records.
+//! The sink that makes hickory's records, and what types and classes are called.
+
+use std::{borrow::Cow, str::FromStr};
 
 use hickory_proto::rr::{
-    Name, RData, Record,
+    Name, RData, Record, RecordType,
     rdata::{A, AAAA, CNAME, NS, PTR, SOA, SRV, TXT},
 };
 
@@ -148,4 +150,25 @@ impl Sink for Sections {
 /// hickory's form of a name. One that our reader or our tables hold is within hickory's limits.
 pub fn name(wire: &[u8]) -> Name {
     Name::from_labels(Labels(wire)).unwrap_or_else(|_| Name::root())
+}
+
+/// What a type is called: `TYPE` and its number where it has no name (RFC 3597 section 5).
+pub fn type_name(qtype: u16) -> String {
+    let name = RecordType::from(qtype).to_string();
+    match RecordType::from_str(&name) {
+        Ok(read) if u16::from(read) == qtype => name,
+        _ => format!("TYPE{qtype}"),
+    }
+}
+
+/// What a class is called: `CLASS` and its number where it has no name (RFC 3597 section 5).
+pub fn class_name(qclass: u16) -> Cow<'static, str> {
+    match qclass {
+        1 => "IN".into(),
+        3 => "CH".into(),
+        4 => "HS".into(),
+        254 => "NONE".into(),
+        255 => "ANY".into(),
+        _ => format!("CLASS{qclass}").into(),
+    }
 }

@@ -11,6 +11,7 @@
 //! ([`general`]) walks the same `Responder::settle` with hickory's messages: transfers, and
 //! programs that mount us in a hickory server. Other messages over TCP are written as for UDP.
 
+mod early;
 mod finish;
 #[doc(hidden)]
 pub mod fuzz;
@@ -24,9 +25,10 @@ pub mod plan;
 mod query;
 pub mod serving;
 mod stages;
+pub mod starting;
 pub mod zone_file;
 
-use std::time::Instant;
+use std::{sync::atomic::Ordering, time::Instant};
 
 pub use crate::cache::Refresh;
 use crate::{
@@ -46,15 +48,18 @@ use crate::{
     search::finish::{Finished, SearchList},
 };
 pub use onward::Resumed;
-pub use outcome::{Asked, Begun, Looked, Outcome, Transport};
+pub use outcome::{Asked, Begun, By, Exchange, Looked, Outcome, Transport};
 pub(crate) use outcome::{Ending, Next, Written};
 use plan::{Listener, Plan, Server, ShortCut};
+use starting::Starting;
 
 /// Answers questions by a plan.
 pub struct Responder {
     plan: Plan,
     /// Of each listener.
     short_cuts: Box<[Option<ShortCut>]>,
+    /// The time in which who asks for what is not known yet waits.
+    pub starting: Starting,
 }
 
 /// Memory for answering, one for each thread: nothing in it outlives a question but the turn.
@@ -70,6 +75,8 @@ pub(crate) struct Finding {
     pub(crate) name: QueryName,
     chain: Chain,
     turn: u32,
+    /// The route whose stages in front of the tables have been asked.
+    pub(crate) behind: Option<usize>,
 }
 
 /// The golden section of a whole turn: multiples of it are spread evenly, and so is every second or
@@ -82,7 +89,7 @@ impl Responder {
     /// Answers by this plan.
     pub fn new(plan: Plan) -> Self {
         let short_cuts = (0..plan.listeners.len()).map(|listener| plan.short_cut(listener)).collect();
-        Self { plan, short_cuts }
+        Self { plan, short_cuts, starting: Starting::default() }
     }
 
     /// What it answers by.
@@ -111,8 +118,8 @@ impl Responder {
     ) -> Begun {
         match written.ending.next {
             Next::Nothing | Next::Transfer => written.answered(question),
-            Next::Ask => self.from_cache(question, written, now, memory, buffer),
-            Next::Chase | Next::Complete => Begun::Waits,
+            Next::Ask => self.cached(question, written, now, memory, buffer),
+            Next::Early | Next::Chase | Next::Complete | Next::Wait => Begun::Waits,
         }
     }
 
@@ -151,7 +158,7 @@ impl Responder {
     }
 
     /// Answers from the cache of the server that the question came to.
-    fn from_cache(
+    fn cached(
         &self,
         question: &Question<'_>,
         written: &Written,
@@ -166,7 +173,7 @@ impl Responder {
         let octets = hit.reply.write(question, &shown, written.limit_octets, buffer);
         let outcome = Outcome::of(question, &written.ending, octets);
         let looked = Some(Looked::of(&hit));
-        let outcome = Outcome { rcode: hit.reply.rcode(), looked, ..outcome };
+        let outcome = Outcome { rcode: hit.reply.rcode(), looked, by: By::Cache, ..outcome };
         match hit.refresh.take() {
             None => Begun::Answered(outcome),
             Some(refresh) => Begun::Aging(outcome, refresh),
@@ -180,7 +187,10 @@ impl Responder {
     /// Answers a plain question.
     #[inline]
     fn plain(&self, packet: &[u8], listener: usize, buffer: &mut [u8]) -> Option<Outcome> {
-        let ShortCut { tree, view, route } = self.short_cuts[listener].as_ref()?;
+        let ShortCut { tree, view, route, shade } = self.short_cuts[listener].as_ref()?;
+        if shade.as_ref().is_some_and(|shade| shade.load(Ordering::Relaxed)) {
+            return None;
+        }
         let Plain { qtype, dnssec_ok, reply_octets } = plain::answer(packet, tree, view, buffer)?;
         Some(Outcome { route: Some(*route), qtype, dnssec_ok, ..Outcome::rejected(code::NOERROR, reply_octets) })
     }
@@ -213,6 +223,9 @@ impl Responder {
         finding: &mut Finding,
         sink: &mut S,
     ) -> Ending {
+        if let Some(route) = finding.behind {
+            return self.settle_at(route, question, asked, finding, sink);
+        }
         let listener = &self.plan.listeners[asked.listener];
         let tells = question.edns.is_some() && self.plan.tells_why;
         let told = |rcode, route, why: Why| Ending { why: tells.then_some(why), ..Ending::plain(rcode, route) };
@@ -226,7 +239,25 @@ impl Responder {
             let expanded = self.plan.expand(asked.listener, question.qtype, tells, finding, sink);
             return expanded.unwrap_or_else(|| told(code::REFUSED, None, self.why_not_here(question, finding)));
         };
-        let server = self.server(route);
+        if self.server(route).stages.early.touches(&finding.name, question) {
+            return Ending { next: Next::Early, ..Ending::plain(code::SERVFAIL, Some(route)) };
+        }
+        self.settle_at(route, question, asked, finding, sink)
+    }
+
+    /// The same, where it is known whose question it is.
+    #[inline]
+    fn settle_at<S: Sink>(
+        &self,
+        route: usize,
+        question: &Question<'_>,
+        asked: &Asked,
+        finding: &mut Finding,
+        sink: &mut S,
+    ) -> Ending {
+        let (server, listener) = (self.server(route), &self.plan.listeners[asked.listener]);
+        let tells = question.edns.is_some() && self.plan.tells_why;
+        let told = |rcode, route, why: Why| Ending { why: tells.then_some(why), ..Ending::plain(rcode, route) };
         if let code::AXFR | code::IXFR = question.qtype
             && let Some(permission) = may_transfer(server, question, asked, &finding.name)
         {
@@ -247,6 +278,10 @@ impl Responder {
             None if server.stages.take(&finding.name, question) => {
                 Ending { next: Next::Ask, ..told(server.unanswered, Some(route), Why::NotServed) }
             }
+            // Nobody is asked for a whole zone that is not ours to send.
+            None if matches!(question.qtype, code::AXFR | code::IXFR) => {
+                told(code::REFUSED, Some(route), Why::Transfer)
+            }
             None => told(server.unanswered, Some(route), self.why_not_here(question, finding)),
         }
     }
@@ -256,6 +291,7 @@ impl Responder {
     fn leads_on(&self, listener: &Listener, ending: &Ending, question: &Question<'_>, finding: &Finding) -> Next {
         match ending.next {
             Next::Chase if self.plan.others_take(listener, finding.chain.name(), question) => Next::Chase,
+            Next::Wait if self.starting.is() => Next::Wait,
             _ if ending.finished == Some(Finished::Outside) && self.plan.forwards(listener) => Next::Complete,
             _ => Next::Nothing,
         }
@@ -278,7 +314,7 @@ impl Responder {
         finding: &mut Finding,
         sink: &mut S,
     ) -> Option<Ending> {
-        let Finding { name, chain, turn } = finding;
+        let Finding { name, chain, turn, .. } = finding;
         let (zone, zone_start) = server.zone_of(name)?;
         sink.set_zone(zone_start);
         if server.rotate {

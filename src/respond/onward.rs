@@ -18,7 +18,7 @@ use std::{
 use tokio::time::timeout;
 
 use super::{
-    Asked, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
+    Asked, By, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
     led::{self, Books, Lead},
     plan::Server,
     query::Query,
@@ -49,28 +49,29 @@ pub struct Resumed {
 
 /// Asks others for one client.
 #[derive(Clone)]
-struct Onward {
-    responder: Arc<Responder>,
-    asked: Asked,
+pub(super) struct Onward {
+    pub(super) responder: Arc<Responder>,
+    pub(super) asked: Asked,
 }
 
 /// What was said to a question.
 #[derive(Clone)]
-struct Said {
-    reply: Arc<Foreign>,
-    shown: Shown,
-    books: Books,
+pub(super) struct Said {
+    pub(super) reply: Arc<Foreign>,
+    pub(super) shown: Shown,
+    pub(super) books: Books,
 }
 
 /// Nobody said anything.
-struct Unsaid {
-    rcode: u16,
-    why: Why,
-    error: String,
-    books: Books,
+pub(super) struct Unsaid {
+    pub(super) rcode: u16,
+    pub(super) why: Why,
+    /// None where that is an answer.
+    pub(super) error: Option<String>,
+    pub(super) books: Books,
 }
 
-type Heard = Result<Said, Unsaid>;
+pub(super) type Heard = Result<Said, Unsaid>;
 
 /// A name leads on so often: an alias of an alias of a completed name is three.
 const HOPS_MAX: usize = 8;
@@ -102,17 +103,37 @@ impl Responder {
 
 impl Onward {
     /// What a client would hear that asks this.
-    fn hop(&self, query: Query, hops_left: usize) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
+    pub(super) fn hop(&self, query: Query, hops_left: usize) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
         Box::pin(async move {
             let Some(hops_left) = hops_left.checked_sub(1) else { return Err(Unsaid::endless()) };
-            let lead = led::look(&self.responder, &query, &self.asked);
+            self.lead(None, query, hops_left).await
+        })
+    }
+
+    /// What the tables lead to, those of the route that it is `behind`, if it is.
+    pub(super) fn lead(
+        &self,
+        behind: Option<usize>,
+        query: Query,
+        hops_left: usize,
+    ) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
+        Box::pin(async move {
+            let lead = led::look(&self.responder, &query, &self.asked, behind);
             match lead.ok_or_else(|| Unsaid::unfit(Books::default()))? {
                 Lead::Said(reply, books) => Ok(self.own(reply, books)),
+                Lead::Early(route) => self.early(route, query, hops_left).await,
                 Lead::Ask(route) => self.ask(route, query).await,
+                Lead::Wait => {
+                    self.responder.starting.over().await;
+                    self.lead(behind, query, hops_left).await
+                }
                 Lead::Chase { partial, target, books } => {
-                    let rest = self.hop(query.about(&target), hops_left).await?;
-                    let joined = led::joined(&partial, &rest.reply).ok_or_else(|| Unsaid::unfit(books))?;
-                    Ok(self.own(joined, Books { looked: rest.books.looked, ..books }))
+                    // Whatever becomes of the target, the alias exists (behaviour A4).
+                    let Ok(rest) = self.hop(query.about(&target), hops_left).await else {
+                        return Ok(self.own(partial, books));
+                    };
+                    let joined = led::joined(&partial, &rest.reply, rest.shown.ttl);
+                    Ok(self.own(joined.unwrap_or(partial), Books { looked: rest.books.looked, ..books }))
                 }
                 Lead::Complete { candidates, miss, books } => {
                     self.complete(&query, candidates, miss, books, hops_left).await
@@ -135,14 +156,15 @@ impl Onward {
             if said.reply.rcode() == code::NXDOMAIN {
                 continue;
             }
-            let aliased = led::aliased(query, &candidate, &said.reply).ok_or_else(|| Unsaid::unfit(books))?;
-            return Ok(Said { shown: aliased.as_it_came(), reply: Arc::new(aliased), books });
+            let aliased = led::aliased(query, &candidate, &said.reply, said.shown.ttl);
+            let reply = Arc::new(aliased.ok_or_else(|| Unsaid::unfit(books))?);
+            return Ok(Said { reply, shown: Shown { ttl: Ttl::AsIs, ..said.shown }, books });
         }
         Ok(self.own(miss, Books { finished: Some(Finished::Nowhere), ..books }))
     }
 
     /// A reply that was made here passes the cache of its server, which keeps none of it and limits its TTLs.
-    fn own(&self, reply: Foreign, books: Books) -> Said {
+    pub(super) fn own(&self, reply: Foreign, books: Books) -> Said {
         let server = books.route.map(|route| self.responder.server(route));
         let ttl = match (server.and_then(|server| server.stages.cache.as_deref()), reply.min_ttl_secs()) {
             (Some(cache), Some(ttl_secs)) => Ttl::All(cache.clamp_secs(ttl_secs, reply.kind() != Kind::NoError)),
@@ -180,7 +202,9 @@ impl Onward {
                         cache.count_stale();
                         Ok(Said::kept(hit, route))
                     }
-                    None => Err(unsaid),
+                    None => {
+                        Err(Unsaid { books: Books { looked: Looked::missed(cache, &name), ..unsaid.books }, ..unsaid })
+                    }
                 },
                 said => said,
             },
@@ -236,7 +260,7 @@ impl Onward {
         let limit_octets = self.asked.limit_octets(&question);
         let reply = self.forward(server, &query, &question, &name, route, limit_octets).await?;
         let (shown, looked) = match &server.stages.cache {
-            Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Some(Looked::Missed)),
+            Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Looked::missed(cache, &name)),
             None => (reply.as_it_came(), None),
         };
         Ok(Said { reply, shown, books: Books { looked, ..Books::of(route) } })
@@ -263,8 +287,7 @@ impl Onward {
             if place + 1 < takers.len() && forwarder.hands_on(&answer) {
                 continue;
             }
-            let books = Books { route: Some(route), ..Books::default() };
-            return Foreign::read(&answer.message, question).map(Arc::new).map_err(|_| Unsaid::unfit(books));
+            return Foreign::read(&answer.message, question).map(Arc::new).map_err(|_| Unsaid::unfit(Books::of(route)));
         }
         Err(Unsaid::nobody(route, server.unanswered))
     }
@@ -289,7 +312,7 @@ impl Onward {
                 let mut failure = Reply::new(question, limit_octets, &mut targets, &mut reply);
                 let why = self.responder.plan().tells_why.then_some(unsaid.why);
                 octets = failure.finish(question, 0, unsaid.rcode, why);
-                (rcode, books, error) = (unsaid.rcode, unsaid.books, Some(unsaid.error));
+                (rcode, books, error) = (unsaid.rcode, unsaid.books, unsaid.error);
             }
         }
         reply.truncate(octets);
@@ -300,6 +323,7 @@ impl Onward {
             dnssec_ok: question.edns.is_some_and(|edns| edns.dnssec_ok),
             finished: books.finished,
             looked: books.looked,
+            by: books.by,
             reply_octets: octets,
         };
         Resumed { reply, outcome, error }
@@ -309,38 +333,38 @@ impl Onward {
 impl Said {
     fn kept(hit: Hit, route: usize) -> Self {
         let looked = Some(Looked::of(&hit));
-        Self { reply: hit.reply, shown: hit.shown, books: Books { route: Some(route), finished: None, looked } }
+        Self { reply: hit.reply, shown: hit.shown, books: Books { looked, by: By::Cache, ..Books::of(route) } }
     }
 }
 
 impl Unsaid {
     fn failed(failure: &Failure, route: usize) -> Self {
         let why = if failure.rcode() == code::REFUSED { Why::Busy } else { Why::NoReply };
-        Self { rcode: failure.rcode(), why, error: failure.to_string(), books: Books::of(route) }
+        Self { rcode: failure.rcode(), why, error: Some(failure.to_string()), books: Books::of(route) }
     }
 
     fn came_back(route: usize) -> Self {
-        let error = "the question came back from an upstream".into();
+        let error = Some("the question came back from an upstream".into());
         Self { rcode: code::REFUSED, why: Why::Loop, error, books: Books::of(route) }
     }
 
-    fn unfit(books: Books) -> Self {
-        let error = "an upstream's reply does not hold together".into();
+    pub(super) fn unfit(books: Books) -> Self {
+        let error = Some("an upstream's reply does not hold together".into());
         Self { rcode: code::SERVFAIL, why: Why::NoReply, error, books }
     }
 
     fn endless() -> Self {
-        let error = format!("a name leads to another one more than {HOPS_MAX} times");
+        let error = Some(format!("a name leads to another one more than {HOPS_MAX} times"));
         Self { rcode: code::SERVFAIL, why: Why::Target, error, books: Books::default() }
     }
 
     fn nobody(route: usize, rcode: u16) -> Self {
-        Self { rcode, why: Why::NotServed, error: "no next plugin found".into(), books: Books::of(route) }
+        Self { rcode, why: Why::NotServed, error: Some("no next plugin found".into()), books: Books::of(route) }
     }
 }
 
 impl Books {
-    fn of(route: usize) -> Self {
-        Self { route: Some(route), ..Self::default() }
+    pub(super) fn of(route: usize) -> Self {
+        Self { route: Some(route), by: By::Forward, ..Self::default() }
     }
 }

@@ -7,11 +7,11 @@ use crate::{
     answers::{
         code,
         find::{Found, soa},
-        question::Question,
+        question::{QueryName, Question},
         sink::Sink,
         why::Why,
     },
-    cache::{Hit, Refresh},
+    cache::{Cache, Hit, Refresh},
     records::view::View,
     search::finish::Finished,
 };
@@ -25,6 +25,19 @@ pub struct Asked {
     pub transport: Transport,
     /// On which listener of the plan.
     pub listener: usize,
+}
+
+/// A question and its reply, for those who look on.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'m> {
+    /// Where the question came from.
+    pub asked: &'m Asked,
+    /// Its message.
+    pub query: &'m [u8],
+    /// The reply, or the first of its messages.
+    pub reply: &'m [u8],
+    /// What became of it.
+    pub outcome: &'m Outcome,
 }
 
 /// What carries a question.
@@ -64,6 +77,8 @@ pub struct Outcome {
     pub finished: Option<Finished>,
     /// Whether it was looked for in a cache, and found.
     pub looked: Option<Looked>,
+    /// Who had the answer.
+    pub by: By,
     /// Octets of the reply.
     pub reply_octets: usize,
 }
@@ -77,6 +92,18 @@ pub enum Looked {
     Denial,
     /// It had nothing.
     Missed,
+}
+
+/// Who had an answer: what metrics call `plugin`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// The tables, or nobody: it was turned away.
+    #[default]
+    Tables,
+    /// A cache.
+    Cache,
+    /// Upstreams, or nobody of those that were asked.
+    Forward,
 }
 
 /// How a reply ends.
@@ -99,12 +126,16 @@ pub(crate) enum Next {
     Nothing,
     /// The whole zone is to be sent. Only a stream comes to this.
     Transfer,
+    /// The stages in front of the tables may touch it.
+    Early,
     /// The stages of the route's server are to be asked.
     Ask,
     /// They have what the last CNAME points at.
     Chase,
     /// They may have the name that a search list has begun with.
     Complete,
+    /// The tables may have it in a moment: the cluster is being read.
+    Wait,
 }
 
 /// A reply that was written from the tables.
@@ -117,7 +148,7 @@ pub(crate) struct Written {
 impl Next {
     /// Whether others have to be asked.
     pub(crate) fn waits(self) -> bool {
-        matches!(self, Self::Ask | Self::Chase | Self::Complete)
+        matches!(self, Self::Early | Self::Ask | Self::Chase | Self::Complete | Self::Wait)
     }
 }
 
@@ -153,7 +184,11 @@ impl Ending {
             Found::Records | Found::Chase => view.is_stale().then_some(Why::Stale),
             _ => Some(why()),
         };
-        let next = if found == Found::Chase { Next::Chase } else { Next::Nothing };
+        let next = match found {
+            Found::Chase => Next::Chase,
+            Found::Unknown => Next::Wait,
+            _ => Next::Nothing,
+        };
         Self { authoritative, why, next, ..Self::plain(rcode, None) }
     }
 }
@@ -169,10 +204,32 @@ impl Asked {
     }
 }
 
+impl By {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Tables, Self::Cache, Self::Forward];
+
+    /// CoreDNS's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tables => "kubernetes",
+            Self::Cache => "cache",
+            Self::Forward => "forward",
+        }
+    }
+}
+
 impl Looked {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Success, Self::Denial, Self::Missed];
+
     /// What was found.
     pub(crate) fn of(hit: &Hit) -> Self {
         if hit.is_denial { Self::Denial } else { Self::Success }
+    }
+
+    /// There was nothing; and names that do not pass the cache were not looked for.
+    pub(crate) fn missed(cache: &Cache, name: &QueryName) -> Option<Self> {
+        cache.covers(name).then_some(Self::Missed)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use ipnet::IpNet;
@@ -16,6 +16,7 @@ use crate::{
     },
     records::{view::View, zone::Zone},
     search::finish::{Completion, SearchList},
+    stages::Reach,
 };
 
 /// Listeners, and the servers behind them.
@@ -47,6 +48,8 @@ pub struct Server {
     pub unanswered: u16,
     /// What it has beside the tables.
     pub stages: Stages,
+    /// Who is told of questions, by CoreDNS's names: `errors`, `log`.
+    pub told_to: Vec<&'static str>,
 }
 
 /// Peers that may transfer zones.
@@ -84,6 +87,8 @@ pub struct ShortCut {
     pub view: Arc<View>,
     /// What they are counted by.
     pub route: usize,
+    /// While this is set, some name there is another stage's.
+    pub shade: Option<Arc<AtomicBool>>,
 }
 
 impl Plan {
@@ -104,16 +109,23 @@ impl Plan {
             name.read(tree.wire())?;
             let leads_here = self.listeners[listener].route(&name, code::A) == Some(route);
             let divided = zones.iter().map(|(zone, _)| zone).chain(&view.options.zones).any(|zone| tree.has(zone));
-            (leads_here && !divided).then_some(ShortCut { tree, view, route })
+            let shade = match server.stages.early.reach(tree.wire()) {
+                Reach::Nothing => None,
+                Reach::While(shade) => Some(shade),
+                Reach::Anything => return None,
+            };
+            (leads_here && !divided).then_some(ShortCut { tree, view, route, shade })
         })
     }
 }
 
 impl Plan {
-    /// Whether others are asked for this name on a listener.
+    /// Whether somebody else on a listener may know this name: another zone of the cluster, or upstreams.
     pub(crate) fn others_take(&self, listener: &Listener, name: &QueryName, question: &Question<'_>) -> bool {
-        let route = listener.route(name, question.qtype);
-        route.is_some_and(|route| self.servers[self.routes[route].server].stages.take(name, question))
+        let Some(route) = listener.route(name, question.qtype) else { return false };
+        let server = &self.servers[self.routes[route].server];
+        let Stages { early, .. } = &server.stages;
+        server.zone_of(name).is_some() || server.stages.take(name, question) || early.touches(name, question)
     }
 
     /// Whether others are asked for any name on a listener.
@@ -138,8 +150,8 @@ impl Listener {
 impl Default for Server {
     /// One that has nothing.
     fn default() -> Self {
-        let stages = Stages::default();
-        Self { view: None, transfer: None, rotate: false, unanswered: code::REFUSED, stages }
+        let (stages, told_to) = (Stages::default(), Vec::new());
+        Self { view: None, transfer: None, rotate: false, unanswered: code::REFUSED, stages, told_to }
     }
 }
 

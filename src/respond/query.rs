@@ -3,7 +3,7 @@
 use super::general::EMPTY_SOA;
 use crate::answers::{
     code,
-    question::{self, CD, HEADER_OCTETS, OPCODE, Options, Packet, QueryName, Question, RD},
+    question::{self, CD, Edns, HEADER_OCTETS, OPCODE, Options, Packet, QueryName, Question, RD},
     reply,
 };
 
@@ -38,6 +38,20 @@ impl Query {
         let mut query = Self { message };
         query.message[HEADER_OCTETS..][..name.len()].make_ascii_lowercase();
         query
+    }
+
+    /// Another question of the same client: this name in wire form, QTYPE and QCLASS, and these EDNS options where
+    /// there are others.
+    pub(crate) fn changed(&self, name: &[u8], [qtype, qclass]: [u16; 2], options: Option<&[u8]>) -> Self {
+        let mut old = QueryName::new();
+        let question = self.read(&mut old);
+        let none = Edns { size_octets: SIZE_OCTETS, version: 0, dnssec_ok: false, options: &[] };
+        let edns = match options {
+            Some(options) => Some(Edns { options, ..question.edns.unwrap_or(none) }),
+            None => question.edns,
+        };
+        let changed = Question { name, qtype, qclass, edns, ..question };
+        Self { message: plain(&changed, FLAGS_ONWARD, None, |_| true) }
     }
 
     /// The question; its name goes to `name`.

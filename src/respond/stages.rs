@@ -1,4 +1,5 @@
-//! What a server has beside its tables, in CoreDNS's order: the cache of what others said, and those others.
+//! What a server has beside its tables, in CoreDNS's order: what stands in front of them, the cache of what others
+//! said, and those others.
 
 use std::sync::Arc;
 
@@ -9,11 +10,14 @@ use crate::{
     },
     cache::Cache,
     forward::{Forwarder, LoopWatch},
+    stages::Early,
 };
 
 /// The stages of a server that its tables are no part of.
 #[derive(Default)]
 pub struct Stages {
+    /// What is asked before the tables are.
+    pub early: Early,
     /// What others said a while ago.
     pub cache: Option<Arc<Cache>>,
     /// Looks for questions that come back.
@@ -41,6 +45,6 @@ impl Stages {
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         let present =
             [("cache", self.cache.is_some()), ("loop", self.loops.is_some()), ("forward", !self.forward.is_empty())];
-        present.into_iter().filter_map(|(name, present)| present.then_some(name))
+        self.early.names().chain(present.into_iter().filter_map(|(name, present)| present.then_some(name)))
     }
 }

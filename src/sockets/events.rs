@@ -3,14 +3,14 @@
 //! The rooms know nothing of counters. Whoever runs them passes a cheap handle that counts; each
 //! method does nothing unless it is written.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::respond::{Asked, Outcome};
+use crate::respond::{Asked, Exchange, Outcome};
 
 /// Somebody who wants to know. Called from many tasks, so it must not wait.
 pub trait Events: Clone + Send + Sync + 'static {
     /// A question was answered; `took` runs from the whole question to the finished reply.
-    fn answered(&self, _asked: &Asked, _query_octets: usize, _outcome: &Outcome, _took: Duration) {}
+    fn answered(&self, _exchange: &Exchange<'_>, _took: Duration) {}
 
     /// Answering panicked. The client got SERVFAIL, which is counted as answered too.
     fn panicked(&self) {}
@@ -42,8 +42,8 @@ pub trait Tally: Send + 'static {
     /// From now on the routes are those of another plan.
     fn renew(&mut self) {}
 
-    /// A question was answered.
-    fn answered(&self, asked: &Asked, query_octets: usize, outcome: &Outcome);
+    /// A question that came in a batch was answered, which was begun then.
+    fn answered(&self, exchange: &Exchange<'_>, begun: Instant);
 
     /// So many questions of a route were answered within a batch that took so long.
     fn took(&self, route: Option<usize>, took: Duration, questions: u64);

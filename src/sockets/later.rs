@@ -9,7 +9,7 @@ use std::{
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 use super::{events::Events, guard};
-use crate::respond::{Asked, Outcome, Refresh, serving::Desk};
+use crate::respond::{Asked, Exchange, Outcome, Refresh, serving::Desk};
 
 /// Waits for others on behalf of sockets. Cheap to clone.
 #[derive(Clone)]
@@ -67,7 +67,8 @@ impl<E: Events> Later<E> {
                     failure
                 }
             };
-            events.answered(&asked, packet.len(), &outcome, begun.elapsed());
+            let exchange = Exchange { asked: &asked, query: &packet, reply: &reply, outcome: &outcome };
+            events.answered(&exchange, begun.elapsed());
             send(&reply);
         });
         Some(())
@@ -90,8 +91,14 @@ impl<E: Events> Later<E> {
         let Waiting { packet, asked, begun } = *waiting;
         let outcome = guard::server_failure(packet, buffer)?;
         self.events.too_many_wait();
-        self.events.answered(&asked, packet.len(), &outcome, begun.elapsed());
+        let reply = &buffer[..outcome.reply_octets];
+        self.events.answered(&Exchange { asked: &asked, query: packet, reply, outcome: &outcome }, begun.elapsed());
         Some(outcome.reply_octets)
+    }
+
+    /// How many questions wait now, those of caches included.
+    pub fn waiting(&self) -> u32 {
+        WAITING_MAX - self.room.available_permits() as u32
     }
 
     /// Waits until nobody waits any more, or this long.

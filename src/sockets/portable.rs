@@ -26,7 +26,7 @@ use super::{
     stop,
 };
 use crate::respond::{
-    Asked, Begun, Memory, REPLY_OCTETS_MAX, Transport,
+    Asked, Begun, Exchange, Memory, REPLY_OCTETS_MAX, Transport,
     serving::{Desk, Serving},
 };
 
@@ -190,8 +190,9 @@ impl<A: Answer, E: Events> Clerk<A, E> {
                 return Some((&self.reply[..refused], sender));
             }
         };
-        self.events.answered(&asked, octets, &outcome, begun.elapsed());
-        Some((&self.reply[..outcome.reply_octets], sender))
+        let reply = &self.reply[..outcome.reply_octets];
+        self.events.answered(&Exchange { asked: &asked, query: packet, reply, outcome: &outcome }, begun.elapsed());
+        Some((reply, sender))
     }
 
     /// Goes on after a failed receive. Some systems report here that an earlier reply did not arrive.

@@ -24,7 +24,7 @@ use super::{
     later::{Later, Waiting},
 };
 use crate::respond::{
-    Asked, Begun, Memory, Outcome, Transport,
+    Asked, Begun, Exchange, Memory, Outcome, Transport,
     serving::{Desk, Serving},
 };
 
@@ -117,9 +117,13 @@ impl<T: Tally, E: Events> Worker<T, E> {
             });
             let waiting = Waiting { packet: packet.bytes, asked, begun: started };
             match begun {
-                Begun::Answered(outcome) => self.push(&waiting, packet.path, &outcome, outbox, runs),
+                Begun::Answered(outcome) => {
+                    self.count(&waiting, space, &outcome, runs);
+                    outbox.push(packet.path, outcome.reply_octets);
+                }
                 Begun::Aging(outcome, refresh) => {
-                    self.push(&waiting, packet.path, &outcome, outbox, runs);
+                    self.count(&waiting, space, &outcome, runs);
+                    outbox.push(packet.path, outcome.reply_octets);
                     self.later.refresh(waiting, desk.clone(), refresh);
                 }
                 Begun::Waits => {
@@ -141,10 +145,11 @@ impl<T: Tally, E: Events> Worker<T, E> {
     }
 
     #[inline]
-    fn push(&self, asking: &Waiting<'_>, path: &ReturnPath, outcome: &Outcome, outbox: &mut Outbox, runs: &mut Runs) {
-        self.tally.answered(&asking.asked, asking.packet.len(), outcome);
+    fn count(&self, asking: &Waiting<'_>, space: &[u8], outcome: &Outcome, runs: &mut Runs) {
+        let reply = &space[..outcome.reply_octets];
+        let exchange = Exchange { asked: &asking.asked, query: asking.packet, reply, outcome };
+        self.tally.answered(&exchange, asking.begun);
         runs.add(outcome.route);
-        outbox.push(path, outcome.reply_octets);
     }
 
     fn flush(&self, outbox: &mut Outbox) {

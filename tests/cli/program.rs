@@ -45,7 +45,7 @@ pub(crate) fn run_with_input<A: AsRef<OsStr>>(arguments: &[A], input: &str) -> R
 /// The program with these arguments, and a pipe as standard input.
 pub(crate) fn command<A: AsRef<OsStr>>(arguments: &[A]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clusterdns"));
-    command.args(arguments).stdin(Stdio::piped()).env_remove("CLUSTERDNS_LOG");
+    command.args(arguments).stdin(Stdio::piped()).env_remove("CLUSTERDNS_LOG").env_remove("CLUSTERDNS_LOG_FORMAT");
     command
 }
 

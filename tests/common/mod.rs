@@ -1,5 +1,7 @@
 //! What tests over loopback share: a small cluster to answer from, questions, and patience.
 
+#![allow(dead_code, reason = "every test binary uses a part of it")]
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use clusterdns::{

@@ -2,16 +2,14 @@
 //!
 //! Records stay text (`owner TTL TYPE data`), since text is what a person reviews and what a difference is printed as.
 
-use std::net::{IpAddr, Ipv4Addr};
-
-use super::corefile::ServerBlock;
+use std::time::Duration;
 
 /// One CoreDNS instance: what it was configured with and what it answered.
 pub(crate) struct Run {
     /// Name of the file without `.txt`.
     pub(crate) name: String,
-    /// The Corefile, block by block.
-    pub(crate) blocks: Vec<ServerBlock>,
+    /// The Corefile, with `UPSTREAM` in place of an address.
+    pub(crate) corefile: String,
     /// Whether the Kubernetes API had delivered everything before the first question; if not, it had delivered nothing.
     pub(crate) synced: bool,
     /// The questions, in order.
@@ -26,8 +24,6 @@ pub(crate) struct Case {
     pub(crate) before: Vec<Change>,
     /// What was sent.
     pub(crate) ask: Ask,
-    /// Where it was sent from.
-    pub(crate) client: IpAddr,
     /// How it was sent.
     pub(crate) transport: Transport,
     /// What came back; none if nothing did.
@@ -40,8 +36,8 @@ pub(crate) enum Change {
     Put(String),
     /// An object that goes away.
     Delete { kind: String, namespace: Option<String>, name: String },
-    /// So many seconds pass; only runs with a cache have these.
-    Wait(f64),
+    /// So much time passes; only runs with a cache have these.
+    Wait(Duration),
 }
 
 /// What is on the wire of a query.
@@ -92,6 +88,13 @@ pub(crate) struct Reply {
     pub(crate) octets: Option<usize>,
 }
 
+impl Run {
+    /// Whether the Corefile has this directive.
+    pub(crate) fn uses(&self, directive: &str) -> bool {
+        self.corefile.lines().any(|line| line.split_whitespace().next() == Some(directive))
+    }
+}
+
 impl Case {
     /// Name and type for a failure's headline.
     pub(crate) fn title(&self) -> String {
@@ -134,21 +137,6 @@ impl Reply {
         self.flags.iter().any(|set| set == flag)
     }
 }
-
-/// The client's address where a case names none.
-pub(crate) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 240, 0, 1));
-
-/// The addresses on the interfaces of every run's server.
-pub(crate) const LOCAL_ADDRESSES: [IpAddr; 8] = [
-    IpAddr::V4(Ipv4Addr::new(10, 244, 0, 53)),
-    IpAddr::V4(Ipv4Addr::new(10, 240, 0, 1)),
-    IpAddr::V4(Ipv4Addr::new(10, 244, 1, 11)),
-    IpAddr::V4(Ipv4Addr::new(10, 244, 1, 12)),
-    IpAddr::V4(Ipv4Addr::new(10, 244, 2, 21)),
-    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10)),
-    IpAddr::V4(Ipv4Addr::new(10, 244, 0, 20)),
-    IpAddr::V4(Ipv4Addr::new(172, 16, 9, 9)),
-];
 
 /// What a client without EDNS can take over UDP.
 const UDP_OCTETS: usize = 512;

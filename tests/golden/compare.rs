@@ -61,6 +61,34 @@ pub(crate) fn transferred(ours: &Reply) -> Vec<String> {
     }
 }
 
+/// Aliases that stand behind what they lead to: some resolvers read an answer once, from its beginning.
+pub(crate) fn misplaced(ours: &Reply) -> Vec<String> {
+    let alias = |record: &String| record.split_once(" CNAME ").map(|(_, target)| format!("{target} "));
+    let follows = |(place, record): (usize, &String)| {
+        let target = alias(record)?;
+        let early = ours.answer[..place].iter().any(|before| before.starts_with(&target));
+        early.then(|| format!("{record} stands behind what it leads to"))
+    };
+    ours.answer.iter().enumerate().filter_map(follows).collect()
+}
+
+/// Their reply after a while in a cache.
+pub(crate) fn aged(theirs: &Reply, secs: u32) -> Reply {
+    let mut reply = theirs.clone();
+    for record in [&mut reply.answer, &mut reply.authority, &mut reply.additional].into_iter().flatten() {
+        *record = with_ttl(record, |ttl| ttl.saturating_sub(secs));
+    }
+    reply
+}
+
+/// A record with another TTL.
+pub(crate) fn with_ttl(record: &str, change: impl Fn(u32) -> u32) -> String {
+    match record.splitn(3, ' ').collect::<Vec<_>>()[..] {
+        [owner, ttl, data] => format!("{owner} {} {data}", change(ttl.parse().expect("a TTL"))),
+        _ => panic!("{record}: too short"),
+    }
+}
+
 fn heads(theirs: &Reply, ours: &Reply) -> Vec<String> {
     let pairs = [
         ("code", theirs.rcode.clone(), ours.rcode.clone()),

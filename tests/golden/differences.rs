@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::case::{Case, Question, Reply, Run};
-use super::compare::{compare, transferred};
+use super::compare::{compare, transferred, with_ttl};
 
 /// One deliberate difference.
 pub(crate) struct Difference {
@@ -30,14 +30,24 @@ enum Ours {
     Completed,
     /// The same, with the apex as the client spelled it.
     Apex(&'static str),
+    /// The same without this flag.
+    Without(&'static str),
+    /// The same with the flag CD.
+    CheckingDisabled,
+    /// The same, with owners as the client spelled them.
+    Spelled,
+    /// The same, with all names in lower case but the client's.
+    LowerCase,
+    /// The same with this TTL.
+    Ttl(u32),
     /// A transfer of what questions are answered with.
     Zone,
     /// A transfer of a reverse zone: the apex, its glue, and PTR records.
     Pointers,
 }
 
-/// Every difference that the golden cases show.
-pub(crate) const DIFFERENCES: [Difference; 7] = [
+/// Every difference that the golden cases show. A case may show several: each begins where the one before it ended.
+pub(crate) const DIFFERENCES: [Difference; 13] = [
     Difference {
         run: None,
         asked: |question, _| question.kind == "TXT" && EMPTY_NON_TERMINALS.contains(&question.name.as_str()),
@@ -70,6 +80,12 @@ pub(crate) const DIFFERENCES: [Difference; 7] = [
                  weights for it, repeats records, sends glue with TTL 0 and ports that do not exist (65535, `SRV .`)",
     },
     Difference {
+        run: None,
+        asked: |question, reply| question.kind == "AXFR" && reply.has("RA"),
+        ours: Ours::Refused,
+        reason: "a whole zone is not asked of others: they would send it to this server, not to the client that may have it",
+    },
+    Difference {
         run: Some("autopath"),
         asked: |question, reply| COMPLETED.contains(&question.name.as_str()) && reply.rcode == "NXDOMAIN",
         ours: Ours::Completed,
@@ -85,32 +101,88 @@ pub(crate) const DIFFERENCES: [Difference; 7] = [
         ours: Ours::Apex("Cluster.local."),
         reason: "the apex stands as the client spelled it, as everywhere else; behind CoreDNS's autopath it is in lower case",
     },
+    Difference {
+        run: Some("autopath"),
+        asked: |question, reply| reply.answer.iter().any(|record| *record != lowered(record, &question.name)),
+        ours: Ours::LowerCase,
+        reason: "others are asked in lower case, so that all who ask share one reply; the client's name stays as it is",
+    },
+    Difference {
+        run: None,
+        asked: |_, reply| reply.has("AA") && reply.has("RA"),
+        ours: Ours::Without("AA"),
+        reason: "a cache has no authority over the names of others; CoreDNS says AA from its cache on",
+    },
+    Difference {
+        run: None,
+        asked: |question, reply| question.flags.iter().any(|flag| flag == "CD") && reply.has("RA") && !reply.has("CD"),
+        ours: Ours::CheckingDisabled,
+        reason: "CD is copied from the question (RFC 4035 section 3.2.2), though the upstream has forgotten it",
+    },
+    Difference {
+        run: Some("cache30"),
+        asked: |question, reply| reply.answer.iter().any(|record| *record != respelled(record, &question.name)),
+        ours: Ours::Spelled,
+        reason: "names of the cluster are not cached, so each client sees its own spelling and not the first one's",
+    },
+    Difference {
+        run: Some("cache30"),
+        asked: |question, reply| {
+            question.name.ends_with(".cluster.local.") && TICKING.contains(&&*reply.answer.concat())
+        },
+        ours: Ours::Ttl(5),
+        reason: "names of the cluster are not cached, so their TTL does not run down and what changed is seen at once",
+    },
 ];
 
-/// Names that a search list has begun and the cluster has.
-const COMPLETED: [&str; 2] = ["web.testns.testns.svc.cluster.local.", "kubernetes.default.testns.svc.cluster.local."];
+/// Names that a search list has begun, and that the cluster or the upstream has.
+const COMPLETED: [&str; 7] = [
+    "web.testns.testns.svc.cluster.local.",
+    "kubernetes.default.testns.svc.cluster.local.",
+    "www.example.com.default.svc.cluster.local.",
+    "www.example.com.testns.svc.cluster.local.",
+    "WWW.Example.com.TestNS.svc.Cluster.local.",
+    "alias.example.com.testns.svc.cluster.local.",
+    "v4only.example.com.testns.svc.cluster.local.",
+];
+/// What CoreDNS had kept for two seconds.
+const TICKING: [&str; 1] = ["web.testns.svc.cluster.local. 3 A 10.96.1.1"];
 
-/// The difference a case shows, if it shows one.
-pub(crate) fn of(run: &Run, case: &Case) -> Option<&'static Difference> {
-    let question = case.question().filter(|_| !is_refusal(case))?;
-    let reply = case.reply.as_ref()?;
-    DIFFERENCES
-        .iter()
-        .find(|difference| difference.run.is_none_or(|name| name == run.name) && (difference.asked)(question, reply))
+/// The differences that a case shows.
+pub(crate) fn of(run: &Run, case: &Case) -> Vec<&'static Difference> {
+    let (Some(question), Some(reply)) = (case.question(), &case.reply) else { return Vec::new() };
+    // A question that CoreDNS refused, like AXFR over UDP, shows no difference in content.
+    if reply.rcode == "REFUSED" && reply.flags == ["RD"] {
+        return Vec::new();
+    }
+    let mut reply = reply.clone();
+    let shows = |difference: &&Difference| {
+        let shown = difference.run.is_none_or(|name| name == run.name) && (difference.asked)(question, &reply);
+        if shown && let Some(ours) = difference.expected(run, &reply) {
+            reply = ours;
+        }
+        shown
+    };
+    DIFFERENCES.iter().filter(shows).collect()
+}
+
+/// What is wrong with our reply, given that it should differ from theirs in these ways.
+pub(crate) fn complaints(differences: &[&Difference], run: &Run, theirs: &Reply, ours: &Reply) -> Vec<String> {
+    if compare(theirs, ours).is_empty() {
+        return differences.iter().map(|gone| format!("this difference is gone, delete it: {}", gone.reason)).collect();
+    }
+    match expected(differences, run, theirs) {
+        Some(expected) => compare(&expected, ours),
+        None => differences.iter().flat_map(|zone| zone.transferred(theirs, ours)).collect(),
+    }
+}
+
+/// Our reply, where it follows from theirs.
+pub(crate) fn expected(differences: &[&Difference], run: &Run, theirs: &Reply) -> Option<Reply> {
+    differences.iter().try_fold(theirs.clone(), |reply, difference| difference.expected(run, &reply))
 }
 
 impl Difference {
-    /// What is wrong with our reply, given that it should differ from theirs in this way.
-    pub(crate) fn complaints(&self, run: &Run, theirs: &Reply, ours: &Reply) -> Vec<String> {
-        if compare(theirs, ours).is_empty() {
-            return vec![format!("this difference is gone, delete it: {}", self.reason)];
-        }
-        match self.expected(run, theirs) {
-            Some(expected) => compare(&expected, ours),
-            None => self.transferred(theirs, ours),
-        }
-    }
-
     /// What is wrong with a zone that was transferred.
     fn transferred(&self, theirs: &Reply, ours: &Reply) -> Vec<String> {
         let mut complaints = transferred(ours);
@@ -124,9 +196,10 @@ impl Difference {
         complaints
     }
 
-    /// Our reply, where it follows from theirs.
-    pub(crate) fn expected(&self, run: &Run, theirs: &Reply) -> Option<Reply> {
+    fn expected(&self, run: &Run, theirs: &Reply) -> Option<Reply> {
         let mut reply = Reply { octets: None, ..theirs.clone() };
+        let asked = theirs.question.split(' ').next().unwrap_or_default();
+        let answers = reply.answer.iter_mut();
         match self.ours {
             Ours::NoData => "NOERROR".clone_into(&mut reply.rcode),
             Ours::NoName(zone) => {
@@ -136,8 +209,9 @@ impl Difference {
             }
             Ours::Refused => {
                 "REFUSED".clone_into(&mut reply.rcode);
-                reply.flags.retain(|flag| flag != "AA");
+                reply.flags.retain(|flag| flag == "RD");
                 reply.answer.clear();
+                reply.authority.clear();
             }
             Ours::Completed => {
                 let mut replies = run.cases.iter().filter_map(|case| case.reply.as_ref());
@@ -147,10 +221,30 @@ impl Difference {
             Ours::Apex(apex) => {
                 reply.authority.iter_mut().for_each(|soa| *soa = soa.replace(&apex.to_lowercase(), apex));
             }
+            Ours::Without(flag) => reply.flags.retain(|set| set != flag),
+            Ours::CheckingDisabled => reply.flags.push("CD".to_owned()),
+            Ours::Spelled => answers.for_each(|record| *record = respelled(record, asked)),
+            Ours::LowerCase => answers.for_each(|record| *record = lowered(record, asked)),
+            Ours::Ttl(secs) => answers.for_each(|record| *record = with_ttl(record, |_| secs)),
             Ours::Zone | Ours::Pointers => return None,
         }
         Some(reply)
     }
+}
+
+/// The record with the owner as the client spelled it.
+fn respelled(record: &str, asked: &str) -> String {
+    match record.split_at_checked(asked.len()) {
+        Some((owner, rest)) if owner.eq_ignore_ascii_case(asked) => format!("{asked}{rest}"),
+        _ => record.to_owned(),
+    }
+}
+
+/// The record with every name in lower case that the client did not ask for.
+fn lowered(record: &str, asked: &str) -> String {
+    let is_name = |word: &str| word.ends_with('.') && word != asked;
+    let words = record.split(' ').map(|word| if is_name(word) { word.to_lowercase() } else { word.to_owned() });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// What a reverse zone should not hold: anything but its apex, the address of its name server, and PTR records.
@@ -182,11 +276,6 @@ fn missing(theirs: &Reply, ours: &Reply) -> Vec<String> {
     let sound = |record: &&String| !record.contains(" 0 A ") && !record.contains(" 65535 ") && !record.ends_with(" .");
     let lacking = theirs.answer.iter().filter(sound).filter(|record| !listed.contains(&weightless(record)));
     lacking.map(|record| format!("the zone lacks {record}")).collect()
-}
-
-/// A question that CoreDNS refused, like AXFR over UDP, shows no difference in content.
-fn is_refusal(case: &Case) -> bool {
-    case.reply.as_ref().is_some_and(|reply| reply.rcode == "REFUSED")
 }
 
 /// Names that have names below them and no records of their own, of those asked for TXT.

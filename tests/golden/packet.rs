@@ -5,6 +5,7 @@
 use std::str::FromStr;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, PTR, SOA, SRV, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
@@ -148,6 +149,66 @@ fn edns_text(edns: &Edns) -> Result<String, String> {
         text.push_str(&format!(" {}:{hex}", u16::from(*code)));
     }
     Ok(text)
+}
+
+/// The code with this name.
+pub(crate) fn response_code(text: &str) -> ResponseCode {
+    match text {
+        "NOERROR" => ResponseCode::NoError,
+        "FORMERR" => ResponseCode::FormErr,
+        "SERVFAIL" => ResponseCode::ServFail,
+        "NXDOMAIN" => ResponseCode::NXDomain,
+        "REFUSED" => ResponseCode::Refused,
+        other => panic!("no golden case has {other}"),
+    }
+}
+
+/// The record of this text: `owner TTL TYPE data`.
+pub(crate) fn record(text: &str) -> Record {
+    let words: Vec<&str> = text.split(' ').collect();
+    let [owner, ttl, kind, data @ ..] = words.as_slice() else { panic!("{text}: too short") };
+    let data = match (*kind, data) {
+        ("A", [address]) => RData::A(A::from_str(address).unwrap()),
+        ("AAAA", [address]) => RData::AAAA(AAAA::from_str(address).unwrap()),
+        ("CNAME", [target]) => RData::CNAME(CNAME(name(target))),
+        ("NS", [target]) => RData::NS(NS(name(target))),
+        ("PTR", [target]) => RData::PTR(PTR(name(target))),
+        ("SRV", [priority, weight, port, target]) => RData::SRV(SRV::new(
+            priority.parse().unwrap(),
+            weight.parse().unwrap(),
+            port.parse().unwrap(),
+            name(target),
+        )),
+        ("SOA", [mname, rname, "*", refresh, retry, expire, minimum]) => RData::SOA(SOA::new(
+            name(mname),
+            name(rname),
+            1_700_000_000,
+            refresh.parse().unwrap(),
+            retry.parse().unwrap(),
+            expire.parse().unwrap(),
+            minimum.parse().unwrap(),
+        )),
+        ("TXT", [string]) => RData::TXT(TXT::new(vec![string.trim_matches('"').to_owned()])),
+        _ => panic!("{text}: no golden case has this"),
+    };
+    Record::from_rdata(name(owner), ttl.parse().unwrap(), data)
+}
+
+/// A message behind its length, as it goes over TCP.
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(message.len()).expect("a message");
+    [&length.to_be_bytes(), message].concat()
+}
+
+/// The messages of a stream.
+pub(crate) fn unframed(mut octets: &[u8]) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    while let Some((length, rest)) = octets.split_first_chunk() {
+        let (message, behind) = rest.split_at(usize::from(u16::from_be_bytes(*length)));
+        messages.push(message.to_vec());
+        octets = behind;
+    }
+    messages
 }
 
 /// A name in exactly the letters of its text.

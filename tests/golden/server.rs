@@ -1,62 +1,58 @@
-//! The seam to the server: how a run's facts become a running instance, and how it is asked.
+//! The seam to the server: a run's Corefile becomes a running instance on loopback, and is asked over its sockets.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex},
-};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
 
-use clusterdns::{
-    objects::{Change, Key, Kind, Known, Needs, Object, Picture, decode},
-    records::{
-        name::Name,
-        selector::Selector,
-        store::Store,
-        view::{Pods, View, ViewOptions},
-        zone::Zone,
-    },
-    respond::{
-        Asked, Memory, REPLY_OCTETS_MAX, Responder, Transport as Over,
-        general::Handler,
-        plan::{Listener, Plan, Route, Server as PlanServer, Transfer},
-    },
-    search::finish::Completion,
-};
+use clusterdns::config::{Config, corefile::System, error::ConfigError};
+use clusterdns::objects::{Change, Key, Kind, Known, Needs, Object, Picture, decode};
 
-use super::{
-    case::{Run, Transport},
-    corefile::{Kubernetes, Pods as PodMode, ServerBlock},
-};
+use super::case::{Run, Transport};
+use super::packet;
 
-/// One instance, configured as the run's Corefile says.
+/// One instance, configured by the run's Corefile.
 pub(crate) struct Server {
-    store: Mutex<Store>,
-    responder: Arc<Responder>,
+    running: clusterdns::Server,
+    needs: Needs,
+    client: UdpSocket,
 }
 
-/// Any time after the first second of 1970: serials are not compared.
-const NOW: u32 = 1;
+/// The addresses on the interfaces of every run's server.
+const LOCAL_ADDRESSES: [Ipv4Addr; 8] = [
+    Ipv4Addr::new(10, 244, 0, 53),
+    Ipv4Addr::new(10, 240, 0, 1),
+    Ipv4Addr::new(10, 244, 1, 11),
+    Ipv4Addr::new(10, 244, 1, 12),
+    Ipv4Addr::new(10, 244, 2, 21),
+    Ipv4Addr::new(10, 0, 0, 10),
+    Ipv4Addr::new(10, 244, 0, 20),
+    Ipv4Addr::new(172, 16, 9, 9),
+];
+/// Only a failure takes so long.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Server {
     /// Starts an instance for `run` with these objects (a `kind: List`), which it has only seen if the run is synced.
-    pub(crate) fn start(run: &Run, objects: &str, local_addresses: &[IpAddr]) -> Self {
-        let servers: Vec<_> = run.blocks.iter().map(|block| server(block, local_addresses)).collect();
-        let views = servers.iter().filter_map(|server| server.view.clone()).collect();
-        let server = Self {
-            store: Mutex::new(Store::new(views)),
-            responder: Arc::new(Responder::new(plan(&run.blocks, servers))),
-        };
+    pub(crate) fn start(run: &Run, objects: &str, upstream: SocketAddr) -> Self {
+        let config = config(run, upstream).unwrap_or_else(|errors| panic!("{}: {errors:?}", run.name));
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let mut server =
+            Self { running: clusterdns::Server::bind(&config).expect("loopback"), needs: config.needs(), client };
         if run.synced {
             let list: serde_json::Value = serde_json::from_str(objects).expect("a list of objects");
             let items = list["items"].as_array().expect("items");
-            let objects = items.iter().filter_map(|item| object(&item.to_string())).collect();
+            let objects = items.iter().filter_map(|item| server.object(&item.to_string())).collect();
             server.apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }));
         }
+        server.running.start().expect("threads");
+        server.client.connect(server.running.addresses()[0]).expect("loopback");
+        server.client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         server
     }
 
     /// An object appears, or takes the place of its former self.
-    pub(crate) fn put(&self, object_json: &str) {
-        self.apply(Change::Apply(object(object_json).expect("an object of a kind that is served")));
+    pub(crate) fn put(&self, json: &str) {
+        self.apply(Change::Apply(self.object(json).expect("an object of a kind that is served")));
     }
 
     /// An object goes away.
@@ -71,87 +67,59 @@ impl Server {
         self.apply(Change::Delete(Key { kind, namespace: namespace.unwrap_or_default().into(), name: name.into() }));
     }
 
-    /// The messages that answer a packet, without the length that precedes them over TCP; none if there is no reply.
-    pub(crate) fn ask(&self, packet: &[u8], client: IpAddr, transport: Transport) -> Vec<Vec<u8>> {
-        let client = SocketAddr::new(client, 5353);
+    /// The messages that answer a query, without the length that precedes them over TCP; none if there is no reply.
+    pub(crate) fn ask(&self, query: &[u8], transport: Transport) -> Vec<Vec<u8>> {
         match transport {
-            Transport::Tcp => {
-                let handler = Handler::new(self.responder.clone(), 0);
-                handler.answer_stream(packet, client).messages().unwrap_or_default()
-            }
-            Transport::Udp => {
-                let asked = Asked { client, transport: Over::Udp, listener: 0 };
-                let mut reply = vec![0; REPLY_OCTETS_MAX];
-                let outcome = self.responder.answer(packet, &asked, &mut Memory::default(), &mut reply);
-                outcome.map(|outcome| reply[..outcome.reply_octets].to_vec()).into_iter().collect()
-            }
+            Transport::Udp => self.ask_datagram(query).into_iter().collect(),
+            Transport::Tcp => self.ask_stream(query),
         }
     }
 
+    fn ask_datagram(&self, query: &[u8]) -> Option<Vec<u8>> {
+        self.client.send(query).expect("loopback");
+        let mut reply = vec![0; 65_535];
+        let octets = self.client.recv(&mut reply).ok()?;
+        reply.truncate(octets);
+        Some(reply)
+    }
+
+    fn ask_stream(&self, query: &[u8]) -> Vec<Vec<u8>> {
+        let mut stream = TcpStream::connect(self.running.addresses()[0]).expect("loopback");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(&packet::framed(query)).expect("loopback");
+        // A server that will be asked nothing more closes behind its last message.
+        stream.shutdown(Shutdown::Write).expect("loopback");
+        let mut octets = Vec::new();
+        stream.read_to_end(&mut octets).expect("whole messages");
+        packet::unframed(&octets)
+    }
+
     fn apply(&self, change: Change) {
-        self.store.lock().expect("no test panicked").apply(change, NOW);
+        self.running.feed().apply(change);
+    }
+
+    fn object(&self, json: &str) -> Option<Object> {
+        match decode::object(json, self.needs).expect("a legal object") {
+            decode::Decoded::Object(object) => Some(object),
+            _ => None,
+        }
     }
 }
 
-/// Everything that any run's options ask for.
-const NEEDS: Needs = Needs { labels: true, pod_names: true, zones: true, pods: true, selectors: false };
-
-fn object(json: &str) -> Option<Object> {
-    match decode::object(json, NEEDS).expect("a legal object") {
-        decode::Decoded::Object(object) => Some(object),
-        _ => None,
+/// What a run's Corefile says, at a port that the system picks, and with the addresses that CoreDNS had.
+pub(crate) fn config(run: &Run, upstream: SocketAddr) -> Result<Config, Vec<ConfigError>> {
+    let corefile = run.corefile.replace("UPSTREAM", &upstream.to_string());
+    let mut config = Config::parse_corefile(&corefile, "Corefile", &System { port: 53 })?;
+    config.listen_on(&[SocketAddr::from(([127, 0, 0, 1], 0))]).expect("one zone, one block");
+    config.udp.threads = Some(1);
+    // What CoreDNS has not said cannot be compared; that nothing else changes is tested elsewhere.
+    config.extended_errors = false;
+    if let Some(completion) = &mut config.completion {
+        // CoreDNS's resolv.conf had no search list.
+        completion.resolv_conf = None;
     }
-}
-
-fn plan(blocks: &[ServerBlock], servers: Vec<PlanServer>) -> Plan {
-    let zones =
-        blocks.iter().enumerate().flat_map(|(server, block)| block.zones.iter().map(move |zone| (server, zone)));
-    let routes: Vec<_> = zones.map(|(server, zone)| Route { listener: 0, zone: zone.clone(), server }).collect();
-    let mut zones: Vec<_> = routes
-        .iter()
-        .enumerate()
-        .map(|(index, route)| (Zone::parse(&route.zone).expect("a zone").remove(0), index))
-        .collect();
-    zones.sort_by_key(|(zone, _)| std::cmp::Reverse(zone.labels));
-    let any_class = blocks.iter().any(ServerBlock::forward);
-    let listeners = vec![Listener { address: ([0, 0, 0, 0], 53).into(), any_class, zones }];
-    let completion = blocks.iter().any(|block| block.uses("autopath")).then(Completion::default);
-    Plan { servers, listeners, routes, completion, ..Plan::default() }
-}
-
-fn server(block: &ServerBlock, local_addresses: &[IpAddr]) -> PlanServer {
-    let refused = 5;
-    let server_failure = 2;
-    PlanServer {
-        view: block.kubernetes.as_ref().map(|facts| Arc::new(View::new(options(facts, local_addresses)))),
-        transfer: block.transfer_to.as_ref().map(|_| Transfer { to: vec!["0.0.0.0/0".parse().expect("a CIDR")] }),
-        rotate: block.uses("loadbalance"),
-        unanswered: if block.plugins.is_empty() { refused } else { server_failure },
-        ..Default::default()
+    for view in config.servers.iter_mut().filter_map(|server| server.kubernetes.as_mut()) {
+        view.local_addresses = LOCAL_ADDRESSES.map(IpAddr::V4).to_vec();
     }
-}
-
-fn options(facts: &Kubernetes, local_addresses: &[IpAddr]) -> ViewOptions {
-    let selector = |text: &Option<String>| text.as_ref().map(|text| Selector::parse(text).expect("a selector"));
-    let all = ["."].map(str::to_owned).to_vec();
-    let fallthrough = facts.fallthrough.as_ref().map(|zones| if zones.is_empty() { &all } else { zones });
-    ViewOptions {
-        ttl_limits: None,
-        zones: facts.zones.iter().flat_map(|zone| Zone::parse(zone).expect("a zone")).collect(),
-        ttl_secs: facts.ttl,
-        pods: match facts.pods {
-            PodMode::Disabled => Pods::Disabled,
-            PodMode::Insecure => Pods::Insecure,
-            PodMode::Verified => Pods::Verified,
-        },
-        endpoint_pod_names: false,
-        namespaces: facts.namespaces.clone(),
-        namespace_labels: selector(&facts.namespace_labels),
-        labels: selector(&facts.labels),
-        no_endpoints: facts.noendpoints,
-        ignore_empty_service: facts.ignore_empty_service,
-        zonal: facts.zonal,
-        fallthrough: fallthrough.into_iter().flatten().map(|zone| Name::parse(zone).expect("a zone")).collect(),
-        local_addresses: local_addresses.to_vec(),
-    }
+    Ok(config)
 }

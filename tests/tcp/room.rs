@@ -8,7 +8,7 @@ use std::{
 };
 
 use clusterdns::{
-    respond::{Asked, Outcome, general::Streamed},
+    respond::{Exchange, Outcome, general::Streamed},
     sockets::{
         bind::bind_tcp,
         events::{Closed, Events, Refused},
@@ -89,8 +89,9 @@ impl Room {
 }
 
 impl Events for Teller {
-    fn answered(&self, _: &Asked, query_octets: usize, outcome: &Outcome, _: Duration) {
-        let (rcode, reply_octets) = (outcome.rcode, outcome.reply_octets);
+    fn answered(&self, exchange: &Exchange<'_>, _: Duration) {
+        let (rcode, reply_octets) = (exchange.outcome.rcode, exchange.outcome.reply_octets);
+        let query_octets = exchange.query.len();
         self.tell(Told::Answered { rcode, query_octets, reply_octets });
     }
 

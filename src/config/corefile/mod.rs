@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The language is that of the caddy in CoreDNS 1.14.7. What a directive may say is in `kubernetes`,
-//! `forward`, `cache`, `life`, `logs` and `directives`; `plugins` has those that are refused and what is accepted without effect. Reading is pure
+//! `forward`, `cache`, `hosts`, `rewrite`, `template`, `life`, `logs` and `directives`; `plugins` has those that are refused and what is accepted without effect. Reading is pure
 //! but for the [`Surroundings`], and whatever grows is limited: tokens, imports, files, variables, zones,
 //! ports, addresses, and what is reported.
 
@@ -15,6 +15,7 @@ mod checked;
 mod directives;
 mod forward;
 mod fuzz;
+mod hosts;
 mod imports;
 mod kubernetes;
 mod lexer;
@@ -22,9 +23,11 @@ mod life;
 mod logs;
 mod plugins;
 mod report;
+mod rewrite;
 mod servers;
 mod stream;
 mod surroundings;
+mod template;
 #[cfg(test)]
 mod tests;
 mod upstreams;

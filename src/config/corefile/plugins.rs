@@ -11,6 +11,7 @@ pub(super) enum Plugin {
     Errors,
     Forward,
     Health,
+    Hosts,
     Kubernetes,
     Loadbalance,
     Log,
@@ -18,6 +19,8 @@ pub(super) enum Plugin {
     Prometheus,
     Ready,
     Reload,
+    Rewrite,
+    Template,
     Transfer,
     /// It is accepted and does nothing.
     WithoutEffect,
@@ -28,13 +31,11 @@ pub(super) enum Plugin {
 pub(super) enum Standing {
     /// It is read.
     Read(Plugin),
-    /// It will be.
-    NotYet,
     /// It is CoreDNS's and not ours.
     Elsewhere,
 }
 
-use Standing::{Elsewhere, NotYet, Read};
+use Standing::{Elsewhere, Read};
 
 /// The plugins of CoreDNS 1.14.7, by their names.
 const PLUGINS: [(&str, Standing); 60] = [
@@ -63,7 +64,7 @@ const PLUGINS: [(&str, Standing); 60] = [
     ("grpc_server", Elsewhere),
     ("header", Elsewhere),
     ("health", Read(Plugin::Health)),
-    ("hosts", NotYet),
+    ("hosts", Read(Plugin::Hosts)),
     ("https", Elsewhere),
     ("https3", Elsewhere),
     ("k8s_external", Elsewhere),
@@ -84,13 +85,13 @@ const PLUGINS: [(&str, Standing); 60] = [
     ("quic", Elsewhere),
     ("ready", Read(Plugin::Ready)),
     ("reload", Read(Plugin::Reload)),
-    ("rewrite", NotYet),
+    ("rewrite", Read(Plugin::Rewrite)),
     ("root", Elsewhere),
     ("route53", Elsewhere),
     ("secondary", Elsewhere),
     ("shed", Elsewhere),
     ("sign", Elsewhere),
-    ("template", NotYet),
+    ("template", Read(Plugin::Template)),
     ("timeouts", Elsewhere),
     ("tls", Elsewhere),
     ("trace", Elsewhere),
@@ -101,7 +102,7 @@ const PLUGINS: [(&str, Standing); 60] = [
 ];
 
 /// What is accepted without effect, for no answer depends on it: the directive, its option, and why nobody misses it.
-const WITHOUT_EFFECT: [(&str, &str, &str); 7] = [
+const WITHOUT_EFFECT: [(&str, &str, &str); 8] = [
     ("debug", "", "CLUSTERDNS_LOG=debug shows more, and a defect is survived in any case"),
     ("errors", "stacktrace", "a defect is logged with its place in any case"),
     ("kubernetes", "apiserver_qps", "each resource is listed once and watched, which leaves nothing to slow down"),
@@ -109,6 +110,7 @@ const WITHOUT_EFFECT: [(&str, &str, &str); 7] = [
     ("kubernetes", "apiserver_max_inflight", "each resource has one watch, and no requests beside it"),
     ("pprof", "", "there is no Go runtime whose profiles could be shown"),
     ("prometheus", "runtime_metrics", "there is no Go runtime whose metrics could be shown"),
+    ("template", "upstream", "what a CNAME points at is looked up in any case"),
 ];
 
 /// How many letters may differ in what somebody meant.
@@ -122,9 +124,6 @@ pub(super) fn plugin(name: &str) -> Result<Plugin, String> {
     let written = quoted(name);
     match of_name {
         Some((_, Read(plugin))) => Ok(*plugin),
-        Some((_, NotYet)) => {
-            Err(format!("clusterdns does not have {written} yet: take it out, or stay with CoreDNS for now"))
-        }
         Some((_, Elsewhere)) => {
             Err(format!("clusterdns does not have CoreDNS's {written}: take it out, or leave this block to a CoreDNS"))
         }

@@ -29,6 +29,7 @@ use crate::{
     },
     forward,
     records::{name::Name, zone::Zone},
+    stages::{hosts, rewrite, template},
 };
 
 /// Ports of one block; each may need tables of its own.
@@ -51,6 +52,9 @@ struct Draft {
     loop_check: Option<LoopCheck>,
     errors: Option<Errors>,
     log: Vec<Log>,
+    rewrite: Vec<rewrite::Rule>,
+    template: Vec<template::Template>,
+    hosts_file: Option<hosts::Options>,
     reload: Option<Reload>,
     health: Option<Health>,
     ready: Option<Ready>,
@@ -103,9 +107,10 @@ fn draft(block: &Block, checked: &mut Checked<'_>) -> Draft {
 }
 
 /// Of the others CoreDNS takes the last, or all; of several `transfer` the one with the longest zone.
-const ONCE: [Plugin; 7] = [
+const ONCE: [Plugin; 8] = [
     Plugin::Cache,
     Plugin::Errors,
+    Plugin::Hosts,
     Plugin::Kubernetes,
     Plugin::Loop,
     Plugin::Prometheus,
@@ -133,6 +138,7 @@ impl Draft {
             Plugin::Errors => self.errors = logs::errors(directive, checked),
             Plugin::Forward => self.forward.extend(super::forward::read(directive, checked)),
             Plugin::Health => self.health = life::health(directive, checked),
+            Plugin::Hosts => self.hosts_file = super::hosts::read(directive, zones, checked),
             Plugin::Kubernetes => self.kubernetes = Some(Cluster::read(directive, zones, checked)),
             Plugin::Loadbalance => self.rotate = directives::loadbalance(directive, checked).is_some(),
             Plugin::Log => self.log.extend(logs::log(directive, checked)),
@@ -140,6 +146,8 @@ impl Draft {
             Plugin::Prometheus => self.prometheus = directives::prometheus(directive, checked),
             Plugin::Ready => self.ready = life::ready(directive, checked),
             Plugin::Reload => self.reload = life::reload(directive, checked),
+            Plugin::Rewrite => self.rewrite.extend(super::rewrite::read(directive, checked)),
+            Plugin::Template => self.template.extend(super::template::read(directive, zones, checked)),
             Plugin::Transfer => self.transfer = directives::transfer(directive, checked),
             Plugin::WithoutEffect => drop(life::without_effect(directive, checked)),
         }
@@ -232,6 +240,7 @@ fn process(config: &mut Config, drafts: &[Draft]) {
         let health_listen = health.as_ref().map(|health| health.listen);
         let ready_listen = ready.as_ref().map(|ready| ready.listen);
         config.admin_listen.extend([health_listen, ready_listen, *prometheus].into_iter().flatten());
+        config.health = health_listen.or(config.health);
         config.lameduck = config.lameduck.max(health.as_ref().map_or(Duration::ZERO, |health| health.lameduck));
         config.ready_continuously |= ready.as_ref().is_some_and(|ready| ready.continuously);
         config.reload = reload.or(config.reload);
@@ -308,7 +317,7 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         listen: ports.iter().flat_map(|&port| listen(&draft.hosts, port)).collect(),
         zones,
         rotate: draft.rotate,
-        any_class: false,
+        any_class: !draft.forward.is_empty(),
         kubernetes: draft.kubernetes.as_ref().map(|cluster| cluster.view.clone()),
         transfer_to: transfer_to.clone(),
         cache: draft.cache.clone(),
@@ -316,6 +325,9 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         loop_check: draft.loop_check,
         errors: draft.errors.clone(),
         log: draft.log.clone(),
+        rewrite: draft.rewrite.clone(),
+        template: draft.template.clone(),
+        hosts: draft.hosts_file.clone(),
     };
     servers.into_iter().map(server).collect()
 }

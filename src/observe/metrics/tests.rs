@@ -1,5 +1,7 @@
 //! What a scrape says after known questions.
 
+mod caches;
+
 use std::{net::SocketAddr, sync::LazyLock};
 
 use proptest::prelude::*;
@@ -7,7 +9,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     objects::Known,
-    records::{view::ViewOptions, zone::Zone},
+    records::{
+        view::{View, ViewOptions},
+        zone::Zone,
+    },
     respond::{
         Transport,
         plan::{Listener, Route, Server, Transfer},
@@ -157,6 +162,46 @@ fn a_reload_loses_no_count_and_keeps_no_cells() {
 }
 
 #[test]
+fn tasks_count_in_the_cells_of_the_plan_that_is_in_force() {
+    let metrics = Metrics::new(&plan("0.0.0.0:53"));
+    let shared = metrics.shared();
+    let record = || shared.record(&asked("192.0.2.1:1", Transport::Udp), 30, &outcome(CLUSTER, 0, 1), Duration::ZERO);
+    record();
+    metrics.use_plan(&plan("127.0.0.1:53"));
+    record();
+    let text = scrape(&metrics);
+    for server in ["dns://127.0.0.1:53", "dns://:53"] {
+        let series = format!("coredns_dns_requests_total{{family=\"1\",proto=\"udp\",server=\"{server}\"");
+        assert!(lines(&text, &series)[0].ends_with(" 1"), "{text}");
+    }
+}
+
+#[test]
+fn the_hash_of_the_configuration_is_that_of_the_last_one() {
+    let metrics = Metrics::new(&Plan::default());
+    assert_eq!(lines(&metrics.render(), "coredns_reload_version_info"), [""; 0]);
+    metrics.configured("ab12");
+    metrics.configured("cd34");
+    let text = metrics.render();
+    assert_eq!(
+        lines(&text, "coredns_reload_version_info"),
+        [r#"coredns_reload_version_info{hash="sha512",value="cd34"} 1"#]
+    );
+}
+
+#[test]
+fn what_is_watched_is_read_when_somebody_asks() {
+    let metrics = Metrics::new(&Plan::default());
+    let waiting = Arc::new(std::sync::atomic::AtomicU64::new(3));
+    let read = waiting.clone();
+    metrics.watch("clusterdns_waiting", "Who waits.", move || read.load(std::sync::atomic::Ordering::Relaxed));
+    metrics.watch("clusterdns_waiting", "Nobody.", || 0);
+    assert_eq!(lines(&metrics.render(), "clusterdns_waiting "), ["clusterdns_waiting 3"]);
+    waiting.store(4, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(lines(&metrics.render(), "clusterdns_waiting "), ["clusterdns_waiting 4"]);
+}
+
+#[test]
 fn tables_are_read_when_somebody_asks() {
     let plan = plan("0.0.0.0:53");
     let metrics = Metrics::new(&plan);
@@ -207,6 +252,13 @@ fn what_happens_seldom_is_there_from_the_start() {
         "clusterdns_source_loads_total{result=\"failed\"} 0",
         "clusterdns_source_loads_total{result=\"ok\"} 0",
         "coredns_reload_failed_total 0",
+        "coredns_health_request_duration_seconds_count 0",
+        "coredns_health_request_failures_total 0",
+        "coredns_hosts_reload_timestamp_seconds 0",
+        "coredns_local_localhost_requests_total 0",
+        "coredns_forward_healthcheck_broken_total 0",
+        "coredns_forward_max_concurrent_rejects_total 0",
+        "clusterdns_waiting_refused_total 0",
         "coredns_panics_total 0",
     ] {
         assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");

@@ -11,7 +11,7 @@ use crate::{
         question::{self, HEADER_OCTETS, Packet, QueryName},
     },
     respond::{
-        Asked, Outcome, Resumed,
+        Asked, Exchange, Outcome, Resumed,
         general::{Handler, Streamed},
     },
     sockets::{events::Events, guard},
@@ -61,7 +61,8 @@ impl<A: Answer, E: Events> Respondent<A, E> {
                 None => return Some(Vec::new()),
             },
         };
-        self.streams.events.answered(&self.asked, message.len(), &outcome, begun.elapsed());
+        let reply = messages.first().map_or(&[][..], Vec::as_slice);
+        self.answered(message, reply, &outcome, begun);
         Some(messages)
     }
 
@@ -77,8 +78,13 @@ impl<A: Answer, E: Events> Respondent<A, E> {
             }
             Err(guard::Panicked) => self.failure(message)?,
         };
-        events.answered(&self.asked, message.len(), &outcome, begun.elapsed());
+        self.answered(message, &reply, &outcome, begun);
         Some(reply)
+    }
+
+    fn answered(&self, query: &[u8], reply: &[u8], outcome: &Outcome, begun: Instant) {
+        let exchange = Exchange { asked: &self.asked, query, reply, outcome };
+        self.streams.events.answered(&exchange, begun.elapsed());
     }
 
     /// What is said where answering panicked.

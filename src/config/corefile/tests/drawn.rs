@@ -75,6 +75,27 @@ const WORDS: &[&str] = &[
     "class error",
     "consolidate 1s a",
     "{type}",
+    "hosts",
+    "hosts {\n",
+    "192.0.2.1 a",
+    "no_reverse",
+    "rewrite",
+    "rewrite continue name",
+    "regex (a) {1}",
+    "suffix .a .b",
+    "answer auto",
+    "answer value (a) {1}",
+    "edns0 local set 1",
+    "0x61",
+    "-30",
+    "template ANY ANY",
+    "match (?P<a>.)",
+    "answer \"{{ .Group.a }} 60 IN A 192.0.2.{{ parseInt .Name 16 8 }}\"",
+    "authority",
+    "\"{{ printf `%03d` .Message.Id -}}\"",
+    "rcode",
+    "NXDOMAIN",
+    "ederror 21",
     "{$A}",
     "{%A%}",
     "{$",
@@ -90,6 +111,9 @@ const WORDS: &[&str] = &[
     "\u{e9}",
 ];
 
+/// Those that have options of their own.
+const DIRECTIVES: &[&str] = &["kubernetes cluster.local", "hosts", "rewrite", "template IN A"];
+
 proptest! {
     #[test]
     fn any_text_gives_a_configuration_or_errors(text in any::<String>()) {
@@ -103,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn a_block_of_any_options_is_read(words in vec(select(WORDS), 0..12)) {
-        fuzz(&format!(".:53 {{\nkubernetes cluster.local {{\n{}\n}}\nhealth\n}}", words.join(" ")));
+    fn a_block_of_any_options_is_read(name in select(DIRECTIVES), words in vec(select(WORDS), 0..12)) {
+        fuzz(&format!(".:53 {{\n{name} {{\n{}\n}}\nhealth\n}}", words.join(" ")));
     }
 }

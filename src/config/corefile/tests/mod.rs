@@ -4,12 +4,15 @@ mod cache;
 mod directives;
 mod drawn;
 mod forward;
+mod hosts;
 mod kubernetes;
 mod language;
 mod life;
 mod logs;
+mod rewrite;
 mod samples;
 mod servers;
+mod template;
 
 use std::{
     collections::BTreeMap,

@@ -1,20 +1,13 @@
-//! The Corefiles of distributions (`tests/corefiles/`), and what of them is not understood yet.
+//! The Corefiles of distributions (`tests/corefiles/`): each is understood as a whole.
 
-use std::{collections::BTreeSet, env, fs};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use super::*;
 use crate::{
-    config::corefile::{
-        File,
-        blocks::{Block, Directive, Line},
-        stream::Stream,
-    },
     forward::options::{To, Transport},
     records::view::Pods,
+    stages::zones::Zones,
 };
-
-/// All that may be refused today. When one of these is built, it is taken out here and in the files.
-const NOT_YET: [&str; 2] = ["hosts", "template"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corefiles")
@@ -41,30 +34,11 @@ fn read(text: &str) -> Corefile {
 }
 
 #[test]
-fn what_is_not_understood_is_what_the_files_say() {
+fn all_are_understood_as_a_whole() {
     assert_eq!(names(), ["addon", "aks", "eks", "k3s", "kind", "kubeadm", "minikube", "nodelocal"]);
-    for name in names() {
-        let text = fs::read_to_string(folder().join(format!("{name}.Corefile"))).unwrap();
-        let refused: String = match read(&text).config {
-            Ok(_) => String::new(),
-            Err(errors) => first_lines(&errors).iter().map(|line| format!("{line}\n")).collect(),
-        };
-        let path = folder().join(format!("{name}.refused"));
-        if env::var_os("REWRITE_REFUSED").is_some() {
-            let _ = if refused.is_empty() { fs::remove_file(&path) } else { fs::write(&path, &refused) };
-        }
-        assert_eq!(refused, fs::read_to_string(&path).unwrap_or_default(), "{name}");
-        let is_known = |line: &str| NOT_YET.iter().any(|word| line.contains(&format!("does not have `{word}`")));
-        assert!(refused.lines().all(is_known), "{name}: {refused}");
-    }
-}
-
-#[test]
-fn the_rest_is_understood() {
     for name in names().into_iter().filter(|name| name != "nodelocal") {
         let text = fs::read_to_string(folder().join(format!("{name}.Corefile"))).unwrap();
-        let read = read(&without_refused(&text));
-        let config = read.config.unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
+        let config = read(&text).config.unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
         let (server, view) = (&config.servers[0], config.servers[0].kubernetes.as_ref().unwrap());
         let zones: Vec<_> = view.zones.iter().map(|zone| zone.apex.to_string()).collect();
         let admin: BTreeSet<_> = config.admin_listen.iter().map(ToString::to_string).collect();
@@ -101,23 +75,19 @@ fn a_cache_on_each_node_forwards_to_the_cluster() {
     assert_eq!(config.servers[3].forward[0].to, [To::ResolvConf("/etc/resolv.conf".into())]);
 }
 
-/// A Corefile without the directives and options that are refused, imports done.
-fn without_refused(text: &str) -> String {
-    let file = File { path: "/etc/coredns/Corefile".into(), name: String::new(), text: text.into() };
-    let blocks = Stream::new(file, &world()).blocks();
-    let words = |line: &Line| {
-        let words = [&line.name].into_iter().chain(&line.arguments);
-        words.map(|word| word.text.clone()).collect::<Vec<_>>().join(" ")
+#[test]
+fn k3s_and_minikube_have_hosts_and_aks_has_templates() {
+    let server = |name: &str| {
+        let text = fs::read_to_string(folder().join(format!("{name}.Corefile"))).unwrap();
+        read(&text).config.unwrap().servers.remove(0)
     };
-    let kept = |line: &Line| !NOT_YET.contains(&&*line.name.text);
-    let directive = |directive: &Directive| {
-        let options: String =
-            directive.options.iter().filter(|line| kept(line)).map(|line| words(line) + "\n").collect();
-        format!("{} {{\n{options}}}\n", words(&directive.line))
-    };
-    let block = |block: &Block| {
-        let directives: String = block.directives.iter().filter(|one| kept(&one.line)).map(directive).collect();
-        format!("{} {{\n{directives}}}\n", block.keys[0].text)
-    };
-    blocks.iter().map(block).collect()
+    let (k3s, minikube) = (server("k3s").hosts.unwrap(), server("minikube").hosts.unwrap());
+    assert_eq!((k3s.path, k3s.ttl_secs), (PathBuf::from("/etc/coredns/NodeHosts"), 60));
+    assert_eq!((k3s.reload, k3s.fallthrough), (Some(Duration::from_secs(15)), Zones::all()));
+    assert_eq!((&*minikube.inline, minikube.fallthrough), ("192.168.49.1 host.minikube.internal\n", Zones::all()));
+    let aks = server("aks").template;
+    assert_eq!(
+        aks.iter().map(|template| (template.patterns.len(), template.rcode)).collect::<Vec<_>>(),
+        [(1, 3), (0, 3)]
+    );
 }
