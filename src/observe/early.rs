@@ -1,7 +1,7 @@
 //! What `hosts` and `template` hold and have done, as CoreDNS's families. CoreDNS's `entries` are there from
 //! the start, those of templates from their first use.
 
-use std::time::UNIX_EPOCH;
+use std::{collections::BTreeSet, time::UNIX_EPOCH};
 
 use prometheus::proto::MetricFamily;
 
@@ -23,7 +23,9 @@ fn hosts(served: &Served) -> [MetricFamily; 2] {
     let mut reloaded =
         Family::gauge("coredns_hosts_reload_timestamp_seconds", "The timestamp of the last reload of hosts file.");
     let mut newest = 0;
-    for hosts in &served.hosts {
+    // A block with several ports reads its file for each of them.
+    let mut paths = BTreeSet::new();
+    for hosts in served.hosts.iter().filter(|hosts| paths.insert(hosts.path())) {
         entries.push(&[("hostsfile", &hosts.path().to_string_lossy())], hosts.entries());
         let modified = hosts.modified().and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
         newest = newest.max(modified.map_or(0, |since| since.as_secs()));

@@ -137,6 +137,17 @@ fn what_is_wrong_is_shown_with_its_line_and_nothing_is_served() {
 }
 
 #[test]
+fn outside_of_a_cluster_its_owner_reads_so() {
+    let folder = Folder::new();
+    folder.file("Corefile", COREFILE);
+    let mut command = command(&["-conf", "Corefile"]);
+    command.env_remove("KUBERNETES_SERVICE_HOST").env_remove("KUBECONFIG").env("HOME", folder.path());
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && err.contains("KUBERNETES_SERVICE_HOST would be set"), "{err}");
+}
+
+#[test]
 fn flags_that_need_a_corefile_or_a_value_say_so() {
     let folder = Folder::new();
     for (arguments, word) in [(&["-p", "1053"][..], "--corefile <FILE>"), (&["-conf"], "a value is required")] {

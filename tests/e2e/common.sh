@@ -19,11 +19,13 @@ eventually() {
 work=$(mktemp -d)
 finish() {
     status=$?
-    for process in $(jobs -p); do kill "$process" 2>/dev/null || true; done
-    wait
     if [ "$status" -ne 0 ]; then
         for log in "$work"/*log; do [ -s "$log" ] && printf -- '--- the end of %s\n' "${log##*/}" && tail -n 20 "$log"; done
     fi
+    # The shell would say of each that it was killed.
+    exec 2>/dev/null
+    for process in $(jobs -p); do kill -KILL "$process" || true; done
+    wait
     for mounted in ${mounts-}; do umount -l "$mounted"; done
     rm -rf "$work"
     exit "$status"

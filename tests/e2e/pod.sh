@@ -44,12 +44,11 @@ make_image() {
 }
 
 # As a kubelet changes it: another folder, and a link that leads there from one moment to the next.
-generation=0
 configure() {
-    generation=$((generation + 1))
-    mkdir "$work/config/..$generation"
-    cat >"$work/config/..$generation/Corefile"
-    ln -s "..$generation" "$work/config/..next"
+    generation=$(mktemp -d "$work/config/..XXXXXX")
+    chmod a+rx "$generation"
+    cat >"$generation/Corefile"
+    ln -s "${generation##*/}" "$work/config/..next"
     mv -T "$work/config/..next" "$work/config/..data"
     [ -L "$work/config/Corefile" ] || ln -s ..data/Corefile "$work/config/Corefile"
 }
@@ -59,10 +58,11 @@ configure() {
 pod() {
     capability=$1
     shift
-    kept=()
-    if [ "$capability" != none ]; then kept=(--inh="$capability" --addamb="$capability"); fi
-    exec nsenter --net="$pod_net" unshare --pid --fork --kill-child capsh --chroot="$work/root" --drop=all --keep=1 \
-        --gid="$user" --uid="$user" "${kept[@]}" --no-new-privs --shell="$entrypoint" -- "$@"
+    inherited=() kept=()
+    if [ "$capability" != none ]; then inherited=(--inh="$capability") kept=(--addamb="$capability"); fi
+    exec nsenter --net="$pod_net" unshare --pid --fork --kill-child capsh --chroot="$work/root" \
+        "${inherited[@]}" --drop=all --keep=1 --gid="$user" --uid="$user" "${kept[@]}" --no-new-privs \
+        --shell="$entrypoint" -- "$@"
 }
 
 # Starts it, and waits until it serves.
@@ -76,6 +76,6 @@ start_pod() {
 # The first process of the Pod.
 first() { tr -d ' ' <"/proc/$pod/task/$pod/children"; }
 signal_pod() { kill "-$1" "$(first)"; }
-ended() { if wait "$pod"; then echo 0; else echo $?; fi; }
+ends() { if wait "$pod"; then ok "$1 ends it with 0"; else fail "$1 ends it with $?"; fi; }
 ask() { dig "@$pod_address" +time=2 +tries=2 "$@"; }
 get() { curl -sS --max-time 5 "http://$pod_address:$1"; }

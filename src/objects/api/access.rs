@@ -146,7 +146,7 @@ impl Access {
             || env::var_os("KUBECONFIG").is_some();
         let home = env::home_dir().map(|home| home.join(".kube/config"));
         let has_kubeconfig = || home.is_some_and(|path| path.exists());
-        let is_pod = env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        let is_pod = env::var_os(POD).is_some();
         !chosen && is_pod && (Path::new(FOLDER).join("token").exists() || !has_kubeconfig())
     }
 
@@ -256,13 +256,21 @@ pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn advice(origin: &str) -> &'static str {
-    match origin {
-        DEFAULT_KUBECONFIG => "; name a kubeconfig with --kubeconfig FILE, or serve a file with --snapshot FILE",
+    match (origin, env::var_os(POD)) {
+        (DEFAULT_KUBECONFIG, None) => {
+            "; this is no pod, where KUBERNETES_SERVICE_HOST would be set: name a kubeconfig with --kubeconfig FILE, \
+             or serve a file with --snapshot FILE"
+        }
+        (DEFAULT_KUBECONFIG, Some(_)) => {
+            "; name a kubeconfig with --kubeconfig FILE, or serve a file with --snapshot FILE"
+        }
         _ => "",
     }
 }
 
 const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// Set in every Pod.
+const POD: &str = "KUBERNETES_SERVICE_HOST";
 const DEFAULT_KUBECONFIG: &str = "~/.kube/config";
 /// Of the one entry of each kind in a kubeconfig that nobody has written.
 const NAME: &str = "endpoint";
