@@ -92,7 +92,7 @@ impl Question {
         let reply = match reply {
             Ok(cut) if self.whole && self.over == Over::Udp && message::is_truncated(&cut) => {
                 // What there is says TC: who can take no more loses nothing.
-                Ok(upstream.line.exchange(&self.query, Over::Tcp, until).await.unwrap_or(cut))
+                Ok(Box::pin(upstream.line.exchange(&self.query, Over::Tcp, until)).await.unwrap_or(cut))
             }
             reply => reply,
         };
@@ -167,7 +167,8 @@ async fn ask_or_hedge<L: Line>(
         health::check(&upstream);
     }
     let Some(second) = steps.hedge(core, set, &upstream) else { return first.await };
-    let second = pin!(question.ask(second));
+    // Few questions have one.
+    let second = Box::pin(question.ask(second));
     match select(first, second).await {
         Either::Left((reply, _)) if is_good(&reply) => reply,
         Either::Left((reply, second)) => better(second.await, reply),

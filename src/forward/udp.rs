@@ -7,6 +7,7 @@
 
 use std::{
     cell::RefCell,
+    fmt,
     io::{self, Read},
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -49,15 +50,19 @@ pub(super) async fn exchange(
     until: Instant,
     wrong_replies: &Counter,
 ) -> Result<Bytes, Lost> {
-    let socket = open(to, source).map_err(|error| Lost::new(why(&error), format_args!("dial udp {to}: {error}")))?;
+    let unopened = |error: io::Error| Lost::new(why(&error), format_args!("dial udp {to}: {error}"));
+    let socket = open(to, source).map_err(unopened)?;
     let id = random::id();
     let mut message = Vec::with_capacity(query.len());
     query.write(id, &mut message);
-    let lost = |verb: &str, why, error: &dyn std::fmt::Display| {
+    // A new socket has room for a datagram: nobody has to wait for that.
+    let sent = socket.send(&message);
+    let socket = UdpSocket::from_std(socket.into()).map_err(unopened)?;
+    let lost = |verb: &str, why, error: &dyn fmt::Display| {
         let from = socket.local_addr().map(|from| from.to_string()).unwrap_or_default();
         Lost::new(why, format_args!("{verb} udp {from}->{to}: {error}"))
     };
-    socket.send(&message).await.map_err(|error| lost("write", why(&error), &error))?;
+    sent.map_err(|error| lost("write", why(&error), &error))?;
     let mut until = until;
     let mut mismatched = false;
     for _ in 0..WRONG_REPLIES_MAX {
@@ -80,14 +85,19 @@ pub(super) async fn exchange(
     Err(lost("read", Why::Mismatched, &"replies to other questions"))
 }
 
-fn open(to: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
+fn open(to: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
+    // Where the system makes it so at once, that spares two calls.
+    #[cfg(target_os = "linux")]
+    let socket = Socket::new(Domain::for_address(to), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    #[cfg(not(target_os = "linux"))]
     let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
+    #[cfg(not(target_os = "linux"))]
     socket.set_nonblocking(true)?;
     if let Some(source) = source {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
     socket.connect(&to.into())?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket)
 }
 
 async fn receive(socket: &UdpSocket) -> io::Result<Bytes> {

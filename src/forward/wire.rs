@@ -42,8 +42,9 @@ impl Line for Wire {
                 plain.counters.connections_opened[Proto::Udp as usize].add();
                 udp::exchange(plain.to, plain.source, query, until, &plain.all.wrong_replies).await
             }
-            (Self::Plain(plain), Over::Tcp) => plain.tcp.exchange(query, until).await,
-            (Self::Tls(pool), _) => pool.exchange(query, until).await,
+            // Most questions go over UDP: those that do need no room for what streams do.
+            (Self::Plain(plain), Over::Tcp) => Box::pin(plain.tcp.exchange(query, until)).await,
+            (Self::Tls(pool), _) => Box::pin(pool.exchange(query, until)).await,
         }
     }
 }

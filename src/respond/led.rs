@@ -1,5 +1,7 @@
 //! Where the tables lead: what they say themselves, or whom and what to ask for the rest.
 
+use std::cell::Cell;
+
 use hickory_proto::{
     op::Message,
     rr::{Name, RData, Record, rdata::CNAME},
@@ -41,10 +43,22 @@ pub(super) struct Books {
     pub(super) by: By,
 }
 
+thread_local! {
+    /// What answering needs, for the next question on this thread.
+    static MEMORY: Cell<Option<Box<Memory>>> = const { Cell::new(None) };
+}
+
 /// Asks the tables; those of the route that it is `behind`, if it is. None where what they say cannot stand in a message.
 pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked, behind: Option<usize>) -> Option<Lead> {
-    let mut memory = Box::new(Memory::starting_at(fastrand::usize(..)));
+    let mut memory = MEMORY.take().unwrap_or_else(|| Box::new(Memory::starting_at(fastrand::usize(..))));
     memory.finding.behind = behind;
+    let lead = lead(responder, query, asked, &mut memory);
+    // A panic leaves it behind.
+    MEMORY.set(Some(memory));
+    lead
+}
+
+fn lead(responder: &Responder, query: &Query, asked: &Asked, memory: &mut Memory) -> Option<Lead> {
     let question = query.read(&mut memory.finding.name);
     let ending = responder.settle(&question, asked, &mut memory.finding, &mut Nobody);
     let books = Books { route: ending.route, finished: ending.finished, ..Books::default() };
@@ -57,7 +71,7 @@ pub(super) fn look(responder: &Responder, query: &Query, asked: &Asked, behind: 
         return Some(Lead::Wait);
     }
     let mut buffer = vec![0; REPLY_OCTETS_MAX];
-    let (ending, octets) = responder.write(&question, asked, REPLY_OCTETS_MAX, &mut memory, &mut buffer);
+    let (ending, octets) = responder.write(&question, asked, REPLY_OCTETS_MAX, memory, &mut buffer);
     let said = Foreign::read(&buffer[..octets], &question).ok()?;
     Some(match ending.next {
         Next::Chase => Lead::Chase { partial: said, target: memory.finding.chain.target().to_vec(), books },

@@ -182,7 +182,7 @@ impl Onward {
         if server.stages.loops.as_ref().is_some_and(|loops| loops.returned(&name, question.qtype)) {
             return Err(Unsaid::came_back(route));
         }
-        let Some(cache) = &server.stages.cache else { return self.fetch(route, query).await };
+        let Some(cache) = &server.stages.cache else { return self.fetch(route, &query, &question, &name).await };
         match cache.look(&question, &name, Instant::now()) {
             Look::Hit(mut hit) => {
                 self.renew_aside(route, query, hit.refresh.take());
@@ -196,7 +196,7 @@ impl Onward {
                     Ok(Said::kept(hit, route))
                 }
             },
-            Look::Miss => match self.fetch(route, query.clone()).await {
+            Look::Miss => match self.fetch(route, &query, &question, &name).await {
                 Err(unsaid) => match cache.fallback(&question, &name, Instant::now()) {
                     Some(hit) => {
                         cache.count_stale();
@@ -253,14 +253,12 @@ impl Onward {
     }
 
     /// Asks upstreams, and keeps what they say.
-    async fn fetch(&self, route: usize, query: Query) -> Heard {
+    async fn fetch(&self, route: usize, query: &Query, question: &Question<'_>, name: &QueryName) -> Heard {
         let server = self.responder.server(route);
-        let mut name = QueryName::new();
-        let question = query.read(&mut name);
-        let limit_octets = self.asked.limit_octets(&question);
-        let reply = self.forward(server, &query, &question, &name, route, limit_octets).await?;
+        let limit_octets = self.asked.limit_octets(question);
+        let reply = self.forward(server, query, question, name, route, limit_octets).await?;
         let (shown, looked) = match &server.stages.cache {
-            Some(cache) => (cache.keep(&question, &name, &reply, Instant::now()), Looked::missed(cache, &name)),
+            Some(cache) => (cache.keep(question, name, &reply, Instant::now()), Looked::missed(cache, name)),
             None => (reply.as_it_came(), None),
         };
         Ok(Said { reply, shown, books: Books { looked, ..Books::of(route) } })
@@ -281,10 +279,10 @@ impl Onward {
             Transport::Tcp => Over::Tcp,
         };
         let asking = Asking { query: query.message(), over, reply_octets_max };
-        let takers = server.stages.takers(name);
-        for (place, forwarder) in takers.iter().enumerate() {
+        let mut takers = server.stages.takers(name).peekable();
+        while let Some(forwarder) = takers.next() {
             let answer = forwarder.ask(&asking).await.map_err(|failure| Unsaid::failed(&failure, route))?;
-            if place + 1 < takers.len() && forwarder.hands_on(&answer) {
+            if takers.peek().is_some() && forwarder.hands_on(&answer) {
                 continue;
             }
             return Foreign::read(&answer.message, question).map(Arc::new).map_err(|_| Unsaid::unfit(Books::of(route)));

@@ -37,8 +37,8 @@ impl Stages {
     }
 
     /// Who is asked for a name, in their order.
-    pub(crate) fn takers(&self, name: &QueryName) -> Vec<&Forwarder> {
-        self.forward.iter().map(Arc::as_ref).filter(|forwarder| forwarder.takes(name)).collect()
+    pub(crate) fn takers<'s>(&'s self, name: &'s QueryName) -> impl Iterator<Item = &'s Forwarder> + Send {
+        self.forward.iter().map(Arc::as_ref).filter(|forwarder| forwarder.takes(name))
     }
 
     /// The names under which metrics know them.

@@ -41,12 +41,15 @@ impl<E: Events> Later<E> {
     }
 
     /// Answers a question in its own time. None if too many wait: then `send` was not called, and will not be.
-    pub fn answer(
+    pub fn answer<S>(
         &self,
         waiting: Waiting<'_>,
         desk: Arc<Desk>,
-        send: impl FnOnce(&[u8]) + Send + 'static,
-    ) -> Option<()> {
+        send: impl FnOnce(Vec<u8>) -> S + Send + 'static,
+    ) -> Option<()>
+    where
+        S: Future<Output = ()> + Send,
+    {
         let permit = self.room.clone().try_acquire_owned().ok()?;
         let Waiting { packet, asked, begun } = waiting;
         let (packet, events) = (packet.to_vec(), self.events.clone());
@@ -69,7 +72,7 @@ impl<E: Events> Later<E> {
             };
             let exchange = Exchange { asked: &asked, query: &packet, reply: &reply, outcome: &outcome };
             events.answered(&exchange, begun.elapsed());
-            send(&reply);
+            send(reply).await;
         });
         Some(())
     }

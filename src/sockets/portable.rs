@@ -182,7 +182,7 @@ impl<A: Answer, E: Events> Clerk<A, E> {
             Begun::Waits => {
                 let (desk, way_back) = (self.answer.desk()?, self.way_back.clone());
                 // A reply that cannot be sent has nobody to be told of.
-                let send = move |reply: &[u8]| drop(way_back.send_to(reply, sender));
+                let send = async move |reply: Vec<u8>| drop(way_back.send_to(&reply, sender));
                 if self.later.answer(waiting, desk, send).is_some() {
                     return None;
                 }

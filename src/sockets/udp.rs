@@ -8,7 +8,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -16,6 +16,7 @@ use std::{
 };
 
 use socket2::Socket;
+use tokio::task::yield_now;
 
 use super::{
     batch::{self, BATCH, Inbox, Outbox, ReturnPath},
@@ -63,7 +64,7 @@ impl<T: Tally, E: Events> Worker<T, E> {
     fn run(mut self) {
         let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
         let (mut memory, mut runs) = (Memory::starting_at(self.turn), Runs::default());
-        let way_back = Arc::new(WayBack { socket: self.socket.clone(), outbox: Mutex::default() });
+        let way_back = Arc::new(WayBack { socket: self.socket.clone(), queue: Mutex::default() });
         let mut desk = Arc::clone(&self.serving.desk());
         let mut stop_seen: Option<Instant> = None;
         loop {
@@ -128,7 +129,8 @@ impl<T: Tally, E: Events> Worker<T, E> {
                 }
                 Begun::Waits => {
                     let (way_back, path) = (way_back.clone(), *packet.path);
-                    let taken = self.later.answer(waiting, desk.clone(), move |reply| way_back.send(&path, reply));
+                    let send = async move |reply: Vec<u8>| way_back.send(&path, &reply).await;
+                    let taken = self.later.answer(waiting, desk.clone(), send);
                     if taken.is_none() {
                         let refused = self.later.turned_away(&waiting, space);
                         refused.into_iter().for_each(|octets| outbox.push(packet.path, octets));
@@ -179,20 +181,56 @@ const DISCARD: u16 = 9;
 /// The way back for replies that were waited for: through the socket that the question came by.
 struct WayBack {
     socket: Arc<Socket>,
-    /// Room for one at a time, taken by the first.
-    outbox: Mutex<Option<Outbox>>,
+    queue: Mutex<Queue>,
+}
+
+/// Replies that go together: those that are ready when the first of them is.
+#[derive(Default)]
+struct Queue {
+    /// Made for the first.
+    outbox: Option<Outbox>,
+    /// Whether somebody sends it soon.
+    is_sent_soon: bool,
 }
 
 impl WayBack {
     /// A reply that cannot be sent has nobody to be told of.
-    fn send(&self, path: &ReturnPath, reply: &[u8]) {
-        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-        let outbox = outbox.get_or_insert_default();
+    async fn send(&self, path: &ReturnPath, reply: &[u8]) {
+        if self.put(path, reply) {
+            // Others that wait for nothing any more come first.
+            yield_now().await;
+            let mut queue = self.queue();
+            queue.is_sent_soon = false;
+            queue.flush(&self.socket);
+        }
+    }
+
+    /// Whether the caller is to send what is in the queue.
+    fn put(&self, path: &ReturnPath, reply: &[u8]) -> bool {
+        let mut queue = self.queue();
+        if queue.outbox().reply_space().is_none() {
+            queue.flush(&self.socket);
+        }
+        let outbox = queue.outbox();
         if let Some(space) = outbox.reply_space() {
             space[..reply.len()].copy_from_slice(reply);
             outbox.push(path, reply.len());
-            outbox.flush(&*self.socket);
         }
+        !std::mem::replace(&mut queue.is_sent_soon, true)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn outbox(&mut self) -> &mut Outbox {
+        self.outbox.get_or_insert_default()
+    }
+
+    fn flush(&mut self, socket: &Socket) {
+        self.outbox().flush(socket);
     }
 }
 
