@@ -236,8 +236,10 @@ impl Responder {
             return Ending::plain(code::BADVERS, None);
         }
         let Some(route) = listener.route(&finding.name, question.qtype) else {
-            let expanded = self.plan.expand(asked.listener, question.qtype, tells, finding, sink);
-            return expanded.unwrap_or_else(|| told(code::REFUSED, None, self.why_not_here(question, finding)));
+            return match self.plan.expand(asked.listener, question.qtype, tells, finding, sink) {
+                Some(ending) => Ending { next: self.leads_on(listener, &ending, question, finding), ..ending },
+                None => told(code::REFUSED, None, self.why_not_here(question, finding)),
+            };
         };
         if self.server(route).stages.early.touches(&finding.name, question) {
             return Ending { next: Next::Early, ..Ending::plain(code::SERVFAIL, Some(route)) };

@@ -125,6 +125,7 @@ impl Onward {
                 Lead::Ask(route) => self.ask(route, query).await,
                 Lead::Wait => {
                     self.responder.starting.over().await;
+                    let Some(hops_left) = hops_left.checked_sub(1) else { return Err(Unsaid::endless()) };
                     self.lead(behind, query, hops_left).await
                 }
                 Lead::Chase { partial, target, books } => {

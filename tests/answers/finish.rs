@@ -209,3 +209,10 @@ fn a_cut_reply_to_a_short_name_is_sound() {
     assert_eq!(reply[0], "NOERROR AA TC RD");
     assert!(reply.iter().any(|line| line.contains(" SRV 0 1 5432 host-")), "{reply:?}");
 }
+
+#[test]
+fn a_short_name_is_not_waited_for_once_the_start_is_over() {
+    let server = cluster().known(Known::default()).searching(&DOMAINS).start();
+    let reply = server.send_by_tcp(&Query::new("web", "A"));
+    assert_eq!(reply[0], "SERVFAIL AA RD", "{reply:?}");
+}
