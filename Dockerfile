@@ -14,6 +14,8 @@ RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --t
 
 FROM scratch
 COPY --from=build /clusterdns /clusterdns
+# Upstreams over TLS, of authorities that everybody trusts.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
 EXPOSE 53/udp 53/tcp 9153/tcp
 ENTRYPOINT ["/clusterdns"]

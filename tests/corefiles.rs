@@ -47,6 +47,13 @@ const BESIDE: [(&str, &str); 3] = [
     ("NodeHosts", "192.0.2.4 node-1\n"),
 ];
 
+/// What only some of them say.
+const PECULIAR: [(&str, &str, &[&str]); 3] = [
+    ("k3s", "node-1.", &["192.0.2.4"]),
+    ("minikube", "host.minikube.internal.", &["192.168.49.1"]),
+    ("aks", "www.reddog.microsoft.com.", &[]),
+];
+
 #[test]
 fn every_corefile_starts_serves_reloads_and_ends() {
     let names = understood();
@@ -84,6 +91,11 @@ fn lives(name: &str) {
     assert_eq!(ask(port, OUTSIDE), ["192.0.2.1"], "{name}");
     assert_eq!(ask(port, EXTRA), ["192.0.2.2"], "{name}");
     assert_eq!(upstream.has_heard(WEB), !original.contains("kubernetes"), "{name}: who knows the cluster");
+
+    for (_, question, answer) in PECULIAR.iter().filter(|(owner, ..)| *owner == name) {
+        assert_eq!(ask(port, question), *answer, "{name}: {question}");
+        assert!(!upstream.has_heard(question), "{name}: {question} is nobody else's");
+    }
 
     let block = format!("extra.test:{port} {{\nbind 127.0.0.1\nforward . {}\n}}\n", elsewhere.address);
     server.configure(&(corefile + &block));

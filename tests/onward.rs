@@ -1,7 +1,8 @@
 //! What others are asked for, from socket to socket: forwarding, the cache, names that lead outside.
 
 use std::{
-    net::{SocketAddr, UdpSocket},
+    io::{self, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,7 +21,7 @@ use clusterdns::{
     records::{name::Name as OurName, zone::Zone},
 };
 use hickory_proto::{
-    op::{Message, MessageType, Query, ResponseCode},
+    op::{Edns, Message, MessageType, Query, ResponseCode},
     rr::{Name, RData, Record, RecordType, rdata::SOA},
 };
 
@@ -32,9 +33,16 @@ struct Upstream {
 
 impl Upstream {
     fn start() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // A port may be free for UDP and taken for TCP.
+        let (socket, streams) = (0..16).find_map(|_| sockets().ok()).expect("a port for UDP and TCP");
         let (address, asked) = (socket.local_addr().unwrap(), Arc::<AtomicUsize>::default());
         let counted = asked.clone();
+        thread::spawn(move || {
+            for stream in streams.incoming().map_while(Result::ok) {
+                // A client that closes its connection has its replies.
+                let _ = whole(stream);
+            }
+        });
         thread::spawn(move || {
             let mut packet = [0; 4096];
             while let Ok((octets, client)) = socket.recv_from(&mut packet) {
@@ -48,6 +56,29 @@ impl Upstream {
 
     fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+}
+
+fn sockets() -> io::Result<(UdpSocket, TcpListener)> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let streams = TcpListener::bind(socket.local_addr()?)?;
+    Ok((socket, streams))
+}
+
+/// Over a stream, the name that is cut elsewhere has many addresses.
+fn whole(mut stream: TcpStream) -> io::Result<()> {
+    loop {
+        let mut length = [0; 2];
+        stream.read_exact(&mut length)?;
+        let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut query)?;
+        let mut reply = reply(&Message::from_vec(&query).unwrap());
+        reply.metadata.truncation = false;
+        let name = reply.queries[0].name().clone();
+        let address = |host| RData::A(Ipv4Addr::new(198, 51, 100, host).into());
+        reply.answers = (0..100).map(|host| Record::from_rdata(name.clone(), 300, address(host))).collect();
+        let reply = reply.to_vec().unwrap();
+        stream.write_all(&[&(reply.len() as u16).to_be_bytes(), &reply[..]].concat())?;
     }
 }
 
@@ -119,6 +150,11 @@ impl Running {
     }
 
     fn ask(&self, name: &str, kind: RecordType) -> Message {
+        self.ask_for(name, kind, None)
+    }
+
+    /// Asks as one who takes so long a reply.
+    fn ask_for(&self, name: &str, kind: RecordType, octets_max: Option<u16>) -> Message {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut query = Message::query();
@@ -126,6 +162,11 @@ impl Running {
         query.metadata.message_type = MessageType::Query;
         query.metadata.recursion_desired = true;
         query.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
+        query.edns = octets_max.map(|octets_max| {
+            let mut edns = Edns::new();
+            edns.set_max_payload(octets_max);
+            edns
+        });
         socket.send_to(&query.to_vec().unwrap(), self.address).unwrap();
         let mut reply = [0; 4096];
         let octets = socket.recv(&mut reply).unwrap();
@@ -161,6 +202,16 @@ fn names_of_others_are_asked_of_others() {
     assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain);
     assert_eq!(missing.authorities.len(), 1);
     assert_eq!(running.upstream.asked(), 2);
+}
+
+#[test]
+fn what_an_upstream_cuts_is_fetched_for_who_takes_more() {
+    let running = Running::start(|_| {});
+    let heard = |octets_max| {
+        let reply = running.ask_for("cut.example.com.", RecordType::A, octets_max);
+        (reply.metadata.truncation, reply.answers.len())
+    };
+    assert_eq!([None, Some(1232), Some(4096)].map(heard), [(true, 0), (true, 0), (false, 100)]);
 }
 
 #[test]

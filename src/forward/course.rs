@@ -58,15 +58,14 @@ const SAME_AGAIN_MIN: Duration = Duration::from_millis(300);
 
 impl Question {
     /// How it is asked: what the client used counts, and what the options say of that.
-    pub(super) fn new(query: Query, over: Over, reply_octets_max: usize, core: &Core<impl Line>) -> Self {
+    pub(super) fn new(query: Query, over: Over, takes_more: bool, core: &Core<impl Line>) -> Self {
         let options = &core.options;
         let asked_over = match options.transport {
             Transport::AsClient => over,
             Transport::ForceTcp => Over::Tcp,
             Transport::PreferUdp => Over::Udp,
         };
-        let whole =
-            over == Over::Tcp || options.transport == Transport::PreferUdp || reply_octets_max > query.udp_octets;
+        let whole = over == Over::Tcp || options.transport == Transport::PreferUdp || takes_more;
         Self {
             query,
             over: asked_over,

@@ -41,7 +41,8 @@ pub(super) struct Key {
     /// Everything behind the id.
     pub(super) query: Bytes,
     pub(super) over: Over,
-    pub(super) reply_octets_max: usize,
+    /// Whether the client takes more than a datagram of an upstream may have.
+    pub(super) takes_more: bool,
 }
 
 struct Flight {

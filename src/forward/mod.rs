@@ -131,11 +131,12 @@ impl Forwarder {
     /// There is no answer; the failure has the rcode for the client and the text for the log.
     pub async fn ask(&self, asking: &Asking<'_>) -> Result<Answer, Failure> {
         let query = Query::read(asking.query).ok_or(Failure::NoQuery)?;
-        let &Asking { over, reply_octets_max, .. } = asking;
-        let key = Key { query: query.without_id(), over, reply_octets_max };
+        let over = asking.over;
+        let takes_more = asking.reply_octets_max > query.udp_octets;
+        let key = Key { query: query.without_id(), over, takes_more };
         let flight = self.flights.join(key, || {
             let core = self.core.clone();
-            let question = Question::new(query, over, reply_octets_max, &core);
+            let question = Question::new(query, over, takes_more, &core);
             course::run(core, question)
         })?;
         flight.await

@@ -52,6 +52,8 @@ pub struct Resumed {
 pub(super) struct Onward {
     pub(super) responder: Arc<Responder>,
     pub(super) asked: Asked,
+    /// How long a reply the client takes. What others are asked says another size.
+    limit_octets: usize,
 }
 
 /// What was said to a question.
@@ -85,7 +87,7 @@ impl Responder {
     pub async fn resume(self: &Arc<Self>, packet: &[u8], asked: &Asked) -> Option<Resumed> {
         let mut name = QueryName::new();
         let Packet::Question(question) = question::read(packet, &mut name) else { return None };
-        let onward = Onward { responder: self.clone(), asked: *asked };
+        let onward = Onward::of(self.clone(), asked, &question);
         let heard = onward.hop(Query::onward(&question), HOPS_MAX).await;
         Some(onward.written(&question, heard))
     }
@@ -96,12 +98,16 @@ impl Responder {
         let Packet::Question(question) = question::read(packet, &mut name) else { return };
         let Some(route) = self.plan().listeners[asked.listener].route(&name, question.qtype) else { return };
         // Whoever asks next hears of a failure.
-        let onward = Onward { responder: self.clone(), asked: *asked };
+        let onward = Onward::of(self.clone(), asked, &question);
         drop(onward.renew(route, Query::onward(&question), refresh).await);
     }
 }
 
 impl Onward {
+    fn of(responder: Arc<Responder>, asked: &Asked, question: &Question<'_>) -> Self {
+        Self { responder, asked: *asked, limit_octets: asked.limit_octets(question) }
+    }
+
     /// What a client would hear that asks this.
     pub(super) fn hop(&self, query: Query, hops_left: usize) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
         Box::pin(async move {
@@ -256,8 +262,7 @@ impl Onward {
     /// Asks upstreams, and keeps what they say.
     async fn fetch(&self, route: usize, query: &Query, question: &Question<'_>, name: &QueryName) -> Heard {
         let server = self.responder.server(route);
-        let limit_octets = self.asked.limit_octets(question);
-        let reply = self.forward(server, query, question, name, route, limit_octets).await?;
+        let reply = self.forward(server, query, question, name, route, self.limit_octets).await?;
         let (shown, looked) = match &server.stages.cache {
             Some(cache) => (cache.keep(question, name, &reply, Instant::now()), Looked::missed(cache, name)),
             None => (reply.as_it_came(), None),
@@ -294,7 +299,7 @@ impl Onward {
     // ----------- The reply -------------------------------------------------
 
     fn written(&self, question: &Question<'_>, heard: Heard) -> Resumed {
-        let limit_octets = self.asked.limit_octets(question);
+        let limit_octets = self.limit_octets;
         let options = question.edns.map_or(0, |edns| edns.options.len());
         let (mut reply, error, rcode, books, octets);
         match heard {

@@ -15,7 +15,7 @@ use super::super::{
 };
 
 fn key(query: &'static str) -> Key {
-    Key { query: query.into(), over: Over::Udp, reply_octets_max: 512 }
+    Key { query: query.into(), over: Over::Udp, takes_more: false }
 }
 
 fn answer() -> Result<Answer, Failure> {
@@ -48,7 +48,7 @@ async fn questions_that_differ_fly_apart_and_so_does_one_after_the_other() {
     let counters = Counters::default();
     let flights = Flights::new(10, counters.clone());
     let tcp = Key { over: Over::Tcp, ..key("a") };
-    let long = Key { reply_octets_max: 4096, ..key("a") };
+    let long = Key { takes_more: true, ..key("a") };
     let flying: Vec<_> = [key("a"), key("b"), tcp, long].map(|key| flights.join(key, || ready(answer()))).into();
     assert_eq!((counters.in_flight.get(), counters.shared.get()), (4, 0));
     for flight in flying {

@@ -146,7 +146,7 @@ impl Stage {
     pub(super) async fn ask(&self) -> Result<Answer, Failure> {
         let number = self.next_name.fetch_add(1, Ordering::Relaxed);
         let query = Query::read(&super::query(&format!("n{number}.example"))).unwrap();
-        let question = Question::new(query, Over::Udp, 512, &self.core);
+        let question = Question::new(query, Over::Udp, false, &self.core);
         course::run(self.core.clone(), question).await
     }
 
