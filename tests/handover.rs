@@ -39,7 +39,12 @@ fn a_configuration_changes_and_no_question_is_lost() {
         server.configure(&corefile(port, more));
         server.signal("USR1");
         let taken = if more == "kubernetes2" { "cannot be taken over" } else { "is taken over" };
-        server.says(taken);
+        let line = server.says(taken);
+        assert_eq!(
+            line.ends_with("is no plugin of CoreDNS: did you mean `kubernetes`?"),
+            more == "kubernetes2",
+            "{line}"
+        );
         askers.ask_some();
     }
     let asked = askers.end();

@@ -94,8 +94,9 @@ impl Server {
                 return false;
             }
             Err(errors) => {
-                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                self.keep_configuration(&errors.join("\n"));
+                let errors: Vec<String> = errors.iter().map(|error| error.line_and_message()).collect();
+                // A log has one line for it.
+                self.keep_configuration(&errors.join("; "));
                 return false;
             }
         };

@@ -69,13 +69,13 @@ impl Process {
         fs::rename(new, path).unwrap();
     }
 
-    /// Waits until it says something with these words.
-    pub(crate) fn says(&self, words: &str) {
+    /// Waits until it says something with these words, and returns the line.
+    pub(crate) fn says(&self, words: &str) -> String {
         let mut heard = Vec::new();
         let deadline = Instant::now() + PATIENCE;
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             if line.contains(words) {
-                return;
+                return line;
             }
             heard.push(line);
         }
