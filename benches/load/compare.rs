@@ -131,7 +131,7 @@ impl Visits {
             return Err("it stopped answering".into());
         }
         Ok(Sample {
-            cpu_us_per_query: cpu.as_secs_f64() * 1e6 / tally.answers as f64,
+            cpu_us_per_query: cpu.as_secs_f64() * 1e6 / (tally.answers + tally.late) as f64,
             queries_per_second: tally.answers_per_second(),
             busy: cpu.as_secs_f64() / tally.elapsed.as_secs_f64(),
             lost: tally.lost as f64 / (tally.lost + tally.answers) as f64,

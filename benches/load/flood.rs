@@ -46,6 +46,8 @@ struct Slot {
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) answers: u64,
+    /// Those to queries that were given up. The server has worked for them too.
+    pub(crate) late: u64,
     /// Answers with another rcode than expected, or with records where none should be and the reverse.
     pub(crate) unexpected: u64,
     /// Queries without an answer in [`PATIENCE_MS`]; they were asked again.
@@ -107,7 +109,10 @@ impl<'a> Flood<'a> {
         let mut free = [0; BATCH];
         let mut free_count = 0;
         for packet in self.inbox.packets() {
-            let Some(slot) = self.lanes[lane].answered(packet.bytes) else { continue };
+            let Some(slot) = self.lanes[lane].answered(packet.bytes) else {
+                tally.late += 1;
+                continue;
+            };
             tally.answers += 1;
             let question = self.lanes[lane].slots[slot].question;
             tally.unexpected += u64::from(!self.questions.expected(question).fits(packet.bytes));

@@ -73,8 +73,7 @@ fn server(server: &Server, interfaces: &[IpAddr], stages: Stages, views: &mut Ve
         }
     });
     // A server that has anything on a query's path fails where nothing answers; one that has nothing refuses.
-    let only_looks_on = server.errors.is_some() || !server.log.is_empty() || server.rotate;
-    let has_path = view.is_some() || stages.names().next().is_some() || only_looks_on;
+    let has_path = view.is_some() || stages.names().next().is_some() || server.looks_on;
     plan::Server {
         unanswered: if has_path { code::SERVFAIL } else { code::REFUSED },
         stages,

@@ -182,6 +182,7 @@ impl Checked {
             transfer_to: self.each(server.transfer.to, network),
             rotate: server.rotate,
             any_class: server.any_class,
+            looks_on: false,
             cache: self.cache(server.cache),
             forward: server.forward.into_iter().filter_map(|forward| self.forward(forward)).collect(),
             loop_check: self.loop_check(server.loop_check),

@@ -169,6 +169,9 @@ pub struct Server {
     pub rotate: bool,
     /// Whether other classes are answered as if they were IN.
     pub any_class: bool,
+    /// Whether names that nothing here answers fail even where there is nothing that could answer any: what only
+    /// looks on stands on a query's path in CoreDNS.
+    pub looks_on: bool,
     /// The names of the cluster.
     pub kubernetes: Option<ViewOptions>,
     /// Who may have whole zones.

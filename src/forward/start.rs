@@ -19,6 +19,7 @@ use super::{
     health::Checks,
     message::Query,
     options::{To, Transport},
+    ports::Ports,
     resolv,
     stream::{Pool, Rules},
     tls::{self, Tcp, Tls},
@@ -124,7 +125,8 @@ impl Maker {
             }
             _ => {
                 let tcp = Pool::new(tcp, rules, counters.clone(), self.runtime.clone());
-                Wire::Plain(Plain { to, source, all: self.counters.clone(), counters: counters.clone(), tcp })
+                let udp = Ports::new(to, source);
+                Wire::Plain(Plain { udp, all: self.counters.clone(), counters: counters.clone(), tcp })
             }
         };
         let (end, stop) = watch::channel(());

@@ -1,6 +1,6 @@
-//! One question over UDP, from a socket of its own.
+//! One question over UDP, from a socket and a port of its own.
 //!
-//! The system gives each socket a port at random, and the socket is connected: what others send to it
+//! The system gives each question a port at random, and the socket is connected: what others send to it
 //! is dropped by the kernel. Wrong replies are counted and do not end the wait, so whoever guesses
 //! gets no second question to guess at. A spoofer has to hit one of 28,000 ports and of 65,536 ids
 //! within the milliseconds of one question, of which never two of a kind are under way.
@@ -9,12 +9,11 @@ use std::{
     cell::RefCell,
     fmt,
     io::{self, Read},
-    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::SockRef;
 use tokio::{
     io::Interest,
     net::UdpSocket,
@@ -25,6 +24,7 @@ use super::{
     counters::Counter,
     line::{Lost, Why},
     message::{Query, Wrong},
+    ports::Ports,
     random,
 };
 
@@ -44,25 +44,22 @@ thread_local! {
 
 /// Asks an upstream.
 pub(super) async fn exchange(
-    to: SocketAddr,
-    source: Option<IpAddr>,
+    ports: &Ports,
     query: &Query,
     until: Instant,
     wrong_replies: &Counter,
 ) -> Result<Bytes, Lost> {
-    let unopened = |error: io::Error| Lost::new(why(&error), format_args!("dial udp {to}: {error}"));
-    let socket = open(to, source).map_err(unopened)?;
+    let to = ports.to;
+    let socket = ports.open().map_err(|error| Lost::new(why(&error), format_args!("dial udp {to}: {error}")))?;
     let id = random::id();
     let mut message = Vec::with_capacity(query.len());
     query.write(id, &mut message);
-    // A new socket has room for a datagram: nobody has to wait for that.
-    let sent = socket.send(&message);
-    let socket = UdpSocket::from_std(socket.into()).map_err(unopened)?;
     let lost = |verb: &str, why, error: &dyn fmt::Display| {
         let from = socket.local_addr().map(|from| from.to_string()).unwrap_or_default();
         Lost::new(why, format_args!("{verb} udp {from}->{to}: {error}"))
     };
-    sent.map_err(|error| lost("write", why(&error), &error))?;
+    // Such a socket has room for a datagram: nobody has to wait for that.
+    SockRef::from(&socket).send(&message).map_err(|error| lost("write", why(&error), &error))?;
     let mut until = until;
     let mut mismatched = false;
     for _ in 0..WRONG_REPLIES_MAX {
@@ -73,7 +70,10 @@ pub(super) async fn exchange(
             Err(_) => return Err(lost("read", Why::Silent, &"i/o timeout")),
         };
         match query.check(id, &reply) {
-            Ok(()) => return Ok(reply),
+            Ok(()) => {
+                ports.close(socket);
+                return Ok(reply);
+            }
             Err(Wrong::Stray) => {}
             Err(Wrong::Mismatched) => {
                 mismatched = true;
@@ -83,21 +83,6 @@ pub(super) async fn exchange(
         wrong_replies.add();
     }
     Err(lost("read", Why::Mismatched, &"replies to other questions"))
-}
-
-fn open(to: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
-    // Where the system makes it so at once, that spares two calls.
-    #[cfg(target_os = "linux")]
-    let socket = Socket::new(Domain::for_address(to), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-    #[cfg(not(target_os = "linux"))]
-    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
-    #[cfg(not(target_os = "linux"))]
-    socket.set_nonblocking(true)?;
-    if let Some(source) = source {
-        socket.bind(&SocketAddr::new(source, 0).into())?;
-    }
-    socket.connect(&to.into())?;
-    Ok(socket)
 }
 
 async fn receive(socket: &UdpSocket) -> io::Result<Bytes> {

@@ -1,9 +1,6 @@
 //! The line of a real upstream.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -13,6 +10,7 @@ use super::{
     counters::{Counters, Proto, UpstreamCounters},
     line::{Line, Lost},
     message::Query,
+    ports::Ports,
     stream::Pool,
     tls::{Tcp, Tls},
     udp,
@@ -28,8 +26,7 @@ pub(super) enum Wire {
 
 /// A way without encryption.
 pub(super) struct Plain {
-    pub(super) to: SocketAddr,
-    pub(super) source: Option<IpAddr>,
+    pub(super) udp: Ports,
     pub(super) all: Counters,
     pub(super) counters: Arc<UpstreamCounters>,
     pub(super) tcp: Pool<Tcp>,
@@ -40,7 +37,7 @@ impl Line for Wire {
         match (self, over) {
             (Self::Plain(plain), Over::Udp) => {
                 plain.counters.connections_opened[Proto::Udp as usize].add();
-                udp::exchange(plain.to, plain.source, query, until, &plain.all.wrong_replies).await
+                udp::exchange(&plain.udp, query, until, &plain.all.wrong_replies).await
             }
             // Most questions go over UDP: those that do need no room for what streams do.
             (Self::Plain(plain), Over::Tcp) => Box::pin(plain.tcp.exchange(query, until)).await,

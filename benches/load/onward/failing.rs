@@ -5,7 +5,7 @@
 
 use std::{
     error::Error,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::{Ipv4Addr, UdpSocket},
     time::Duration,
 };
 
@@ -25,6 +25,7 @@ const CASES: [&str; 4] = ["well", "nobody listens", "silent", "300 ms"];
 /// What one visit gave.
 struct Visit {
     of: Percentiles,
+    cpu_us_per_query: f64,
     lost: u64,
     refused: u64,
 }
@@ -52,33 +53,41 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<(), Box<dyn Error>> {
     let mut random = Random::seeded(u64::from(std::process::id()));
     for round in 1..=visits.rounds {
         eprintln!("round {round} of {}", visits.rounds);
-        direct.visits.push(ask(bench, bench.upstream.address, &questions)?);
+        direct.visits.push(ask(bench, &bench.upstream, &questions)?);
         random.shuffle(&mut order);
         for &index in &order {
             let (program, case) = cells[index];
             let upstreams = [bench.upstream.address, seconds[case]];
             let recipe = program.recipe(folder, |address| corefile::outside(address, &upstreams))?;
             let server = Server::start(recipe, visits.server_core, folder, &questions)?;
-            rows[index].visits.push(ask(bench, server.address, &questions)?);
+            rows[index].visits.push(ask(bench, &server, &questions)?);
         }
     }
     print(bench, &direct, &rows);
     Ok(())
 }
 
-fn ask(bench: &Bench<'_>, server: SocketAddr, questions: &Questions) -> Result<Visit, Box<dyn Error>> {
+fn ask(bench: &Bench<'_>, server: &Server, questions: &Questions) -> Result<Visit, Box<dyn Error>> {
     let options = bench.options;
-    let mut streams = [Stream::new(server, questions, options.rate)?];
+    let mut streams = [Stream::new(server.address, questions, options.rate)?];
     paced::run(&mut streams, secs(options.learn_seconds)?, Duration::ZERO);
+    let cpu_before = server.cpu()?;
     let heard = paced::run(&mut streams, secs(options.visits.seconds)?, PATIENCE).remove(0);
-    Ok(Visit { of: heard.percentiles(), lost: heard.lost(), refused: heard.refused })
+    let cpu = server.cpu()?.saturating_sub(cpu_before);
+    Ok(Visit {
+        of: heard.percentiles(),
+        cpu_us_per_query: cpu.as_secs_f64() * 1e6 / heard.asked as f64,
+        lost: heard.lost(),
+        refused: heard.refused,
+    })
 }
 
 fn print(bench: &Bench<'_>, direct: &Row, rows: &[Row]) {
     println!("\nforwarded, {} questions a second; {} rounds; {}\n", bench.options.rate, direct.visits.len(), machine());
     println!(
-        "| {:<33} | {:>7} | {:>7} | {:>7} | {:>12} | {:>22} | {:>7} | {:>5} |",
+        "| {:<33} | {:>7} | {:>7} | {:>7} | {:>7} | {:>12} | {:>22} | {:>7} | {:>5} |",
         "milliseconds, medians of the rounds",
+        "µs CPU",
         "p50",
         "p99",
         "max",
@@ -87,7 +96,7 @@ fn print(bench: &Bench<'_>, direct: &Row, rows: &[Row]) {
         "refused",
         "lost"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     line(direct, direct, direct);
     for case in rows.chunks(CASES.len()) {
         case.iter().for_each(|row| line(row, &case[0], direct));
@@ -101,8 +110,9 @@ fn line(row: &Row, well: &Row, direct: &Row) {
     };
     let ratios = pairs(well, |own, well| own / well);
     println!(
-        "| {:<33} | {:>7.3} | {:>7.3} | {:>7.2} | {:>12.3} | {:>22} | {:>7} | {:>5} |",
+        "| {:<33} | {:>7.1} | {:>7.3} | {:>7.3} | {:>7.2} | {:>12.3} | {:>22} | {:>7} | {:>5} |",
         row.name,
+        median(&sorted(row.visits.iter().map(|visit| visit.cpu_us_per_query))),
         of(|percentiles| percentiles.p50),
         of(|percentiles| percentiles.p99),
         of(|percentiles| percentiles.max),

@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// The clusterdns to measure
     #[arg(long, default_value = "target/release/clusterdns")]
     clusterdns: PathBuf,
+    /// Another build of clusterdns, beside it
+    #[arg(long, value_name = "NAME=PROGRAM")]
+    also: Vec<String>,
     /// What to measure
     #[arg(long, value_delimiter = ',', default_values_t = Table::value_variants().to_vec())]
     tables: Vec<Table>,
@@ -86,7 +89,7 @@ pub(crate) fn measure(options: &Options) -> Result<(), Box<dyn Error>> {
     let bench = Bench {
         options,
         files: Files::none(folder.path()),
-        programs: peers::programs(&options.clusterdns),
+        programs: peers::programs(&options.clusterdns, &options.also)?,
         upstream: upstream(options.upstream_delay_ms, &options.visits, folder.path())?,
     };
     for table in &options.tables {

@@ -10,18 +10,22 @@ use crate::servers::{Recipe, free_address, on_path, path};
 
 /// A server that is started with a Corefile.
 pub(super) struct Program {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     path: PathBuf,
 }
 
-/// clusterdns, and CoreDNS if it is on the `PATH`.
-pub(super) fn programs(clusterdns: &Path) -> Vec<Program> {
-    let ours = Program { name: "clusterdns", path: clusterdns.to_owned() };
-    let coredns = on_path("coredns").map(|path| Program { name: "coredns", path });
-    if coredns.is_none() {
-        println!("coredns: not on the PATH, left out");
+/// clusterdns, other builds of it, and CoreDNS if it is on the `PATH`.
+pub(super) fn programs(clusterdns: &Path, also: &[String]) -> io::Result<Vec<Program>> {
+    let mut programs = vec![Program { name: "clusterdns".to_owned(), path: clusterdns.to_owned() }];
+    for also in also {
+        let (name, path) = also.split_once('=').ok_or(io::Error::other("--also takes NAME=PROGRAM"))?;
+        programs.push(Program { name: name.to_owned(), path: path.into() });
     }
-    [ours].into_iter().chain(coredns).collect()
+    match on_path("coredns") {
+        Some(path) => programs.push(Program { name: "coredns".to_owned(), path }),
+        None => println!("coredns: not on the PATH, left out"),
+    }
+    Ok(programs)
 }
 
 impl Program {
@@ -35,7 +39,7 @@ impl Program {
         let file = folder.join(format!("Corefile-{}", address.port()));
         fs::write(&file, corefile(address)?)?;
         let command = vec![path(&self.path), "-conf".to_owned(), path(&file)];
-        Ok(Recipe { name: self.name.to_owned(), command, address, answers: true })
+        Ok(Recipe { name: self.name.clone(), command, address, answers: true })
     }
 }
 

@@ -318,6 +318,7 @@ fn servers(draft: Draft, checked: &mut Checked<'_>) -> Vec<Server> {
         zones,
         rotate: draft.rotate,
         any_class: !draft.forward.is_empty(),
+        looks_on: draft.errors.is_some() || !draft.log.is_empty() || draft.rotate,
         kubernetes: draft.kubernetes.as_ref().map(|cluster| cluster.view.clone()),
         transfer_to: transfer_to.clone(),
         cache: draft.cache.clone(),
