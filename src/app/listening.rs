@@ -154,7 +154,7 @@ impl Listening {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until what has arrived is answered and the sockets are closed.
+    /// Waits until what has arrived is answered and the sockets are closed. It was told to stop.
     pub(super) async fn ended(mut self) {
         let workers = std::mem::take(&mut self.workers);
         let threads = tokio::task::spawn_blocking(move || {
@@ -165,6 +165,13 @@ impl Listening {
         });
         while self.tasks.join_next().await.is_some() {}
         let _ = threads.await;
+    }
+}
+
+/// Its threads end with it, however that comes about.
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

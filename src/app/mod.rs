@@ -126,7 +126,7 @@ impl Server {
         let runtime =
             Builder::new_multi_thread().worker_threads(cores.min(RUNTIME_THREADS_MAX)).enable_all().build()?;
         let metrics = Arc::new(Metrics::new(&Plan::default()));
-        let stages = stages::build(config, &metrics.forward, runtime.handle(), &[])?;
+        let stages = stages::build(config, &metrics.forward, runtime.handle(), None)?;
         let (plan, store) = Self::compiled(config, stages);
         let logs = Arc::new(Logs::new(&metrics.events, Box::new(io::stdout())));
         events::use_plan(&metrics, &logs, config, &plan)?;

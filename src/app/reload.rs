@@ -14,7 +14,7 @@ use super::{
     Feed, Server,
     cluster::{Cluster, ClusterError},
     compile, events,
-    listening::{Listening, StartFailed},
+    listening::Listening,
     stages,
 };
 use crate::{
@@ -38,18 +38,12 @@ pub enum ReloadError {
     /// An address to listen on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// It has other tables, which did not become complete in time. Those of before are.
+    #[error("the cluster was not read completely within startup_timeout: try again when the API server answers")]
+    Incomplete,
     /// Threads, file descriptors.
     #[error("the system does not let it be served: {0}")]
     System(#[from] std::io::Error),
-}
-
-impl From<StartFailed> for ReloadError {
-    fn from(failed: StartFailed) -> Self {
-        match failed {
-            StartFailed::Bind(error) => error.into(),
-            StartFailed::System(error) => error.into(),
-        }
-    }
 }
 
 impl Server {
@@ -59,22 +53,30 @@ impl Server {
     /// It cannot be: nothing has changed.
     pub fn reload(&mut self, config: &Config, cluster: &mut Cluster) -> Result<(), ReloadError> {
         let same_cluster = is_same_cluster(&self.config, config);
-        let before: Vec<_> = self.responder.plan().servers.iter().map(|server| &server.stages).collect();
-        let stages = stages::build(config, &self.common.metrics.forward, self.runtime.handle(), &before)?;
+        let before = Some((&self.config, self.responder.plan()));
+        let stages = stages::build(config, &self.common.metrics.forward, self.runtime.handle(), before)?;
         let views = if same_cluster { self.feed.views() } else { Vec::new() };
         let plan = compile::plan(config, &compile::interface_addresses(), stages, views);
         let followed = if same_cluster { None } else { Some(self.follow(config, &plan)?) };
         let responder = Arc::new(Responder::new(plan));
-        let fresh = self.listen_on_missing(&responder)?;
+        let fresh = match self.prepared(config, &responder) {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                if let Some((feed, _)) = followed {
+                    feed.leave();
+                }
+                return Err(error);
+            }
+        };
         if followed.is_none() {
             self.feed.show(responder.plan());
         }
         self.tell_what_waits(config);
-        events::use_plan(&self.common.metrics, &self.common.logs, config, responder.plan())?;
         self.take_over(responder, fresh);
         if let Some((feed, new)) = followed {
+            // The old one says no more of what is known before nobody asks what it knows.
+            drop(std::mem::replace(cluster, new));
             std::mem::replace(&mut self.feed, feed).leave();
-            *cluster = new;
         }
         self.explainer.store(Arc::new(Explainer::new(self.responder.clone(), self.feed.store.clone())));
         self.readiness.monitor_continuously(config.ready_continuously);
@@ -88,24 +90,33 @@ impl Server {
         let feed = Feed::new(store, plan, self.common.metrics.clone(), self.readiness.clone());
         let cluster = Cluster::start(config, feed.clone()).inspect_err(|_| feed.leave())?;
         cluster.wait(config, || false);
+        let was_complete = self.feed.views().iter().all(|view| view.is_complete());
+        if was_complete && !feed.views().iter().all(|view| view.is_complete()) {
+            drop(cluster);
+            feed.leave();
+            return Err(ReloadError::Incomplete);
+        }
         Ok((feed, cluster))
     }
 
-    fn listen_on_missing(&self, responder: &Arc<Responder>) -> Result<Vec<Listening>, ReloadError> {
+    /// Takes the addresses that are missing, and counts and logs by the new plan. Nobody is served by it yet.
+    fn prepared(&self, config: &Config, responder: &Arc<Responder>) -> Result<Vec<Listening>, ReloadError> {
         let is_missing = |address: SocketAddr| !self.listening.iter().any(|old| old.configured == address);
         let missing =
             responder.plan().listeners.iter().enumerate().filter(|(_, listener)| is_missing(listener.address));
-        let mut fresh = Vec::new();
-        for (index, listener) in missing {
-            let mut listening = Listening::bind(listener.address, responder, index, &self.common)?;
-            listening.start(&self.common)?;
-            fresh.push(listening);
-        }
+        let bound = missing.map(|(index, listener)| Listening::bind(listener.address, responder, index, &self.common));
+        let fresh = bound.collect::<Result<Vec<_>, _>>()?;
+        events::use_plan(&self.common.metrics, &self.common.logs, config, responder.plan())?;
         Ok(fresh)
     }
 
-    /// From here on nothing can fail.
-    fn take_over(&mut self, responder: Arc<Responder>, fresh: Vec<Listening>) {
+    /// From here on nothing fails but threads that the system does not have.
+    fn take_over(&mut self, responder: Arc<Responder>, mut fresh: Vec<Listening>) {
+        for listening in &mut fresh {
+            if let Err(error) = listening.start(&self.common) {
+                tracing::error!(%error, "{} is not served", listening.configured);
+            }
+        }
         let place =
             |old: &Listening| responder.plan().listeners.iter().position(|listener| listener.address == old.configured);
         let (kept, gone): (Vec<_>, Vec<_>) =

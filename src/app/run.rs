@@ -40,7 +40,7 @@ impl Server {
     /// Serves until a signal ends it, and takes over what changes in its configuration. The server is started.
     pub fn run(mut self, mut signals: Signals, mut cluster: Cluster, mut reading: Reading) -> Ended {
         let (fatal, mut loops_found) = mpsc::channel(1);
-        let mut loops = self.watch_loops(&fatal);
+        let mut loops = Some(self.watch_loops(&fatal));
         self.show_hash(&reading);
         let mut look_at = self.next_look();
         loop {
@@ -62,7 +62,9 @@ impl Server {
                 }
                 Happened::Told(Told::Read) | Happened::Look => {
                     if self.read_again(&mut reading, &mut cluster, matches!(happened, Happened::Told(_))) {
-                        loops = self.watch_loops(&fatal);
+                        // One at a time has something to say in `/ready`.
+                        drop(loops.take());
+                        loops = Some(self.watch_loops(&fatal));
                     }
                     look_at = self.next_look();
                 }
@@ -110,6 +112,8 @@ impl Server {
             }
             Err(error) => {
                 self.keep_configuration(&error.to_string());
+                // What is in the way may be gone at the next look.
+                reading.forget();
                 false
             }
         }

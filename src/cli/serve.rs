@@ -72,6 +72,8 @@ impl Serve {
             server.start().map_err(failure)?;
         }
         if !cluster.wait(&config, || server.is_told_to_end(&mut signals, Duration::ZERO)) {
+            server.set_starting(false);
+            server.shutdown();
             return Ok(ExitCode::SUCCESS);
         }
         if takes_over {

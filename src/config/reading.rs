@@ -98,6 +98,11 @@ impl Reading {
         Ok(Some(config))
     }
 
+    /// What was read last came to nothing: the next look takes it for new.
+    pub fn forget(&mut self) {
+        self.hash = None;
+    }
+
     /// Where it is written.
     pub fn origin(&self) -> &Origin {
         &self.origin

@@ -173,7 +173,10 @@ impl Onward {
     /// A reply that was made here passes the cache of its server, which keeps none of it and limits its TTLs.
     pub(super) fn own(&self, reply: Foreign, books: Books) -> Said {
         let server = books.route.map(|route| self.responder.server(route));
-        let ttl = match (server.and_then(|server| server.stages.cache.as_deref()), reply.min_ttl_secs()) {
+        let cache = server.and_then(|server| server.stages.cache.as_deref());
+        // One for some zones only is for those of others.
+        let cache = cache.filter(|cache| cache.options().zones.is_empty());
+        let ttl = match (cache, reply.min_ttl_secs()) {
             (Some(cache), Some(ttl_secs)) => Ttl::All(cache.clamp_secs(ttl_secs, reply.kind() != Kind::NoError)),
             _ => Ttl::AsIs,
         };
@@ -264,8 +267,11 @@ impl Onward {
         let server = self.responder.server(route);
         let reply = self.forward(server, query, question, name, route, self.limit_octets).await?;
         let (shown, looked) = match &server.stages.cache {
-            Some(cache) => (cache.keep(question, name, &reply, Instant::now()), Looked::missed(cache, name)),
-            None => (reply.as_it_came(), None),
+            // What a server says that is asked for no more than it knows is not for who asks for all.
+            Some(cache) if question.flags & question::RD != 0 => {
+                (cache.keep(question, name, &reply, Instant::now()), Looked::missed(cache, name))
+            }
+            _ => (reply.as_it_came(), None),
         };
         Ok(Said { reply, shown, books: Books { looked, ..Books::of(route) } })
     }

@@ -52,6 +52,8 @@ impl<E: Events> Later<E> {
     {
         let permit = self.room.clone().try_acquire_owned().ok()?;
         let Waiting { packet, asked, begun } = waiting;
+        // Whoever answers now may have other listeners than who began.
+        let asked = Asked { listener: desk.listener, ..asked };
         let (packet, events) = (packet.to_vec(), self.events.clone());
         self.runtime.spawn(async move {
             let _permit = permit;
@@ -80,7 +82,7 @@ impl<E: Events> Later<E> {
     /// Has a cache's reply refreshed, if there is room for it.
     pub fn refresh(&self, waiting: Waiting<'_>, desk: Arc<Desk>, refresh: Refresh) {
         let Ok(permit) = self.room.clone().try_acquire_owned() else { return };
-        let (packet, asked) = (waiting.packet.to_vec(), waiting.asked);
+        let (packet, asked) = (waiting.packet.to_vec(), Asked { listener: desk.listener, ..waiting.asked });
         self.runtime.spawn(async move {
             let _permit = permit;
             let refreshed = desk.responder.refresh(&packet, &asked, refresh);
