@@ -79,7 +79,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// some microseconds, where it gets a processor.
 const RECEIVE_AT_STOP: Duration = Duration::from_millis(50);
 /// How long a client may take to its first question at the end.
-const FIRST_AT_STOP: Duration = Duration::from_secs(1);
+const FIRST_AT_STOP: Duration = Duration::from_millis(400);
 /// How much is read at the end of those questions that are there already.
 const INBOX_AT_STOP_OCTETS: usize = 64 * 1024;
 
