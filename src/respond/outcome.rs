@@ -54,11 +54,11 @@ pub enum Transport {
 pub enum Begun {
     /// Its reply is written.
     Answered(Outcome),
-    /// The same, and a cache wants it to be asked again for the next client: see [`Responder::refresh`].
+    /// The same, and a cache wants it to be asked again for the next client: see [`Responder::refresh`](super::Responder::refresh).
     Aging(Outcome, Refresh),
     /// There is no reply to it.
     Ignored,
-    /// Others have to be asked: see [`Responder::resume`].
+    /// Others have to be asked: see [`Responder::resume`](super::Responder::resume).
     Waits,
 }
 

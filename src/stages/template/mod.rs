@@ -1,7 +1,7 @@
 //! Replies by rule: CoreDNS's `template`.
 //!
 //! A template is for the questions of a class and a type in some zones, whose names match one of its regular
-//! expressions. Its records are texts with places for what is known of the question; see [`line`].
+//! expressions. Its records are texts with places for what is known of the question; see [`mod@line`].
 
 mod format;
 pub mod line;
