@@ -21,8 +21,9 @@ pub(super) struct Ports {
     idle: Mutex<Vec<UdpSocket>>,
 }
 
-/// Sockets that wait: with more questions at a time others are made and closed.
-const IDLE_MAX: usize = 64;
+/// Sockets that wait, of 2 KiB each: half a MiB for an upstream that was ever asked so much at a time. With more
+/// questions at a time others are made and closed.
+const IDLE_MAX: usize = 256;
 
 impl Ports {
     pub(super) fn new(to: SocketAddr, source: Option<IpAddr>) -> Self {
