@@ -1,11 +1,7 @@
 //! The server asks its own `/health` once a second, where a Corefile has `health`: one that is overloaded
 //! sees so itself, as CoreDNS does.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +9,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use crate::{config::Config, observe::events::Events, sockets::seldom::Seldom};
+use crate::{
+    config::Config,
+    observe::events::Events,
+    sockets::{bind::reachable, seldom::Seldom},
+};
 
 /// CoreDNS's.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -61,16 +61,6 @@ async fn ask(address: SocketAddr) -> io::Result<()> {
     } else {
         Err(io::Error::other("another page than that of a server that lives"))
     }
-}
-
-/// Where a socket is found that listens everywhere.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 #[cfg(test)]

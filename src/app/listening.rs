@@ -12,7 +12,10 @@ use std::{
 
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
-use super::events::{Counted, Tallied};
+use super::{
+    StartError,
+    events::{Counted, Tallied},
+};
 use crate::{
     config::UdpSockets,
     observe::{log::Logs, metrics::Metrics},
@@ -92,7 +95,7 @@ impl Listening {
     }
 
     /// Serves from now on.
-    pub(super) fn start(&mut self, common: &Common) -> Result<(), StartFailed> {
+    pub(super) fn start(&mut self, common: &Common) -> Result<(), StartError> {
         let _in_runtime = common.runtime.enter();
         let bound = match self.bound.take() {
             Some(bound) => bound,
@@ -173,13 +176,4 @@ impl Drop for Listening {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// Why an address cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum StartFailed {
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    #[error(transparent)]
-    System(#[from] io::Error),
 }

@@ -11,7 +11,8 @@ use tokio::{
 use crate::{admin::readiness::Readiness, config::Config, forward::LoopWatch, respond::plan::Plan};
 
 /// Looks on until it is dropped.
-pub(super) struct Loops(#[expect(dead_code, reason = "ends its tasks when it is dropped")] JoinSet<()>);
+#[derive(Default)]
+pub(super) struct Loops(JoinSet<()>);
 
 /// What `/ready` calls them.
 const PART: &str = "loop";
@@ -19,21 +20,28 @@ const PART: &str = "loop";
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Loops {
-    /// Looks on at the watches of a plan. A loop that ends the process is told to `fatal`.
-    pub(super) fn start(config: &Config, plan: &Plan, readiness: Arc<Readiness>, fatal: &mpsc::Sender<String>) -> Self {
-        let mut tasks = JoinSet::new();
+    /// Looks on at the watches of this plan from now on, and no more at those of another. A loop that ends the
+    /// process is told to `fatal`.
+    pub(super) fn watch(
+        &mut self,
+        config: &Config,
+        plan: &Plan,
+        readiness: Arc<Readiness>,
+        fatal: &mpsc::Sender<String>,
+    ) {
+        // The old ones first: one at a time has something to say in `/ready`.
+        self.0 = JoinSet::new();
         let watches: Vec<_> = plan.servers.iter().filter_map(|server| server.stages.loops.clone()).collect();
         let servers = config.servers.iter().zip(&plan.servers);
         for (_, server) in servers.filter(|(config, _)| config.loop_check.is_some_and(|check| check.fatal)) {
             if let Some(loops) = &server.stages.loops {
-                tasks.spawn(end(loops.found(), fatal.clone()));
+                self.0.spawn(end(loops.found(), fatal.clone()));
             }
         }
         readiness.clear(PART);
         if !watches.is_empty() {
-            tasks.spawn(show(watches, readiness));
+            self.0.spawn(show(watches, readiness));
         }
-        Self(tasks)
     }
 }
 

@@ -61,7 +61,7 @@ use crate::{
 };
 use events::Counted;
 pub use feed::{Feed, News};
-use listening::{Common, Listening, StartFailed};
+use listening::{Common, Listening};
 pub use reload::ReloadError;
 pub use signals::Signals;
 
@@ -103,15 +103,6 @@ pub enum StartError {
 
 /// The admin address and streams need few threads: the hot path has its own.
 const RUNTIME_THREADS_MAX: usize = 2;
-
-impl From<StartFailed> for StartError {
-    fn from(failed: StartFailed) -> Self {
-        match failed {
-            StartFailed::Bind(error) => error.into(),
-            StartFailed::System(error) => error.into(),
-        }
-    }
-}
 
 impl Server {
     /// Binds every socket. Questions wait in them until the server is started.
@@ -253,7 +244,7 @@ impl Server {
 
     /// Explains what this server answers.
     pub fn explainer(&self) -> Explainer {
-        Explainer::new(self.responder.clone(), self.feed.store.clone())
+        Explainer::clone(&self.explainer.load())
     }
 
     /// The zones of the cluster that are served.

@@ -40,7 +40,8 @@ impl Server {
     /// Serves until a signal ends it, and takes over what changes in its configuration. The server is started.
     pub fn run(mut self, mut signals: Signals, mut cluster: Cluster, mut reading: Reading) -> Ended {
         let (fatal, mut loops_found) = mpsc::channel(1);
-        let mut loops = Some(self.watch_loops(&fatal));
+        let mut loops = Loops::default();
+        self.watch_loops(&mut loops, &fatal);
         self.show_hash(&reading);
         let mut look_at = self.next_look();
         loop {
@@ -62,21 +63,17 @@ impl Server {
                 }
                 Happened::Told(Told::Read) | Happened::Look => {
                     if self.read_again(&mut reading, &mut cluster, matches!(happened, Happened::Told(_))) {
-                        // One at a time has something to say in `/ready`.
-                        drop(loops.take());
-                        loops = Some(self.watch_loops(&fatal));
+                        self.watch_loops(&mut loops, &fatal);
                     }
                     look_at = self.next_look();
                 }
             }
-            // It looks on until the next one does.
-            let _ = &loops;
         }
     }
 
-    fn watch_loops(&self, fatal: &mpsc::Sender<String>) -> Loops {
+    fn watch_loops(&self, loops: &mut Loops, fatal: &mpsc::Sender<String>) {
         let _in_runtime = self.runtime.enter();
-        Loops::start(&self.config, self.responder.plan(), self.readiness.clone(), fatal)
+        loops.watch(&self.config, self.responder.plan(), self.readiness.clone(), fatal);
     }
 
     /// Replicas that were started together do not all change at the same time.

@@ -34,6 +34,7 @@ use crate::{
         api,
         snapshot::{self as files, Loaded, STDIN, Source},
     },
+    sockets::bind::reachable,
 };
 
 /// A DNS server for Kubernetes clusters
@@ -204,11 +205,7 @@ fn printed(result: io::Result<()>) -> Result<ExitCode, Failure> {
 
 /// `127.0.0.1 -p 5300`: how dig is told where to ask.
 fn dig_server(address: SocketAddr) -> String {
-    let ip = match address.ip() {
-        wildcard if wildcard.is_unspecified() && wildcard.is_ipv4() => "127.0.0.1".into(),
-        wildcard if wildcard.is_unspecified() => "::1".into(),
-        ip => ip.to_string(),
-    };
+    let ip = reachable(address).ip();
     match address.port() {
         53 => format!("@{ip}"),
         port => format!("@{ip} -p {port}"),

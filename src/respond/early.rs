@@ -21,7 +21,7 @@ use hickory_proto::{
 
 use super::{
     Transport,
-    led::Books,
+    led::{self, Books},
     onward::{Heard, Onward, Said, Unsaid},
     query::Query,
 };
@@ -155,13 +155,9 @@ impl Onward {
     }
 }
 
-/// A reply as a client would see it.
+/// A reply as a client would see it, with the reason that its upstream gave.
 fn shown(said: &Said) -> Option<Message> {
-    let mut message = said.reply.message().ok()?;
-    if let Ttl::All(secs) = said.shown.ttl {
-        let Message { answers, authorities, additionals, .. } = &mut message;
-        answers.iter_mut().chain(authorities).chain(additionals).for_each(|record| record.ttl = secs);
-    }
+    let mut message = led::as_shown(&said.reply, said.shown.ttl)?;
     if let Some((info, text)) = said.reply.error() {
         let data = [&info.to_be_bytes(), text].concat();
         let edns = message.edns.get_or_insert_with(Edns::new);

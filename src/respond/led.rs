@@ -117,7 +117,7 @@ pub(super) fn aliased(query: &Query, candidate: &[u8], said: &Foreign, ttl: Ttl)
 }
 
 /// A reply with the TTLs that clients are shown.
-fn as_shown(said: &Foreign, ttl: Ttl) -> Option<Message> {
+pub(super) fn as_shown(said: &Foreign, ttl: Ttl) -> Option<Message> {
     let mut message = said.message().ok()?;
     if let Ttl::All(secs) = ttl {
         let sections = [&mut message.answers, &mut message.authorities, &mut message.additionals];

@@ -31,7 +31,7 @@ use crate::{
         reply::{Reply, Targets},
         why::Why,
     },
-    cache::{Hit, Look, Refresh},
+    cache::{Cache, Hit, Look, Refresh},
     forward::{Asking, Failure, Over},
     search::finish::Finished,
 };
@@ -199,19 +199,15 @@ impl Onward {
                 Ok(Said::kept(hit, route))
             }
             Look::Stale(mut hit) => match (hit.verify, hit.refresh.take()) {
-                (Some(verify), Some(refresh)) => self.verify(route, query, verify.timeout, refresh, hit).await,
+                (Some(verify), Some(refresh)) => self.verify(cache, route, query, verify.timeout, refresh, hit).await,
                 (_, refresh) => {
                     self.renew_aside(route, query, refresh);
-                    cache.count_stale();
-                    Ok(Said::kept(hit, route))
+                    Ok(Said::stale(cache, hit, route))
                 }
             },
             Look::Miss => match self.fetch(route, &query, &question, &name).await {
                 Err(unsaid) => match cache.fallback(&question, &name, Instant::now()) {
-                    Some(hit) => {
-                        cache.count_stale();
-                        Ok(Said::kept(hit, route))
-                    }
+                    Some(hit) => Ok(Said::stale(cache, hit, route)),
                     None => {
                         Err(Unsaid { books: Books { looked: Looked::missed(cache, &name), ..unsaid.books }, ..unsaid })
                     }
@@ -224,6 +220,7 @@ impl Onward {
     /// Something stale is used where nothing newer comes in time. What comes later is kept.
     async fn verify(
         &self,
+        cache: &Cache,
         route: usize,
         query: Query,
         patience: Option<Duration>,
@@ -234,11 +231,7 @@ impl Onward {
         let newer = tokio::spawn(async move { onward.renew(route, query, refresh).await });
         match timeout(patience.unwrap_or(PATIENCE_MAX), newer).await {
             Ok(Ok(Some(said))) => Ok(said),
-            _ => {
-                let cache = &self.responder.server(route).stages.cache;
-                cache.iter().for_each(|cache| cache.count_stale());
-                Ok(Said::kept(stale, route))
-            }
+            _ => Ok(Said::stale(cache, stale, route)),
         }
     }
 
@@ -341,6 +334,12 @@ impl Onward {
 }
 
 impl Said {
+    /// Something that had run out, used all the same.
+    fn stale(cache: &Cache, hit: Hit, route: usize) -> Self {
+        cache.count_stale();
+        Self::kept(hit, route)
+    }
+
     fn kept(hit: Hit, route: usize) -> Self {
         let looked = Some(Looked::of(&hit));
         Self { reply: hit.reply, shown: hit.shown, books: Books { looked, by: By::Cache, ..Books::of(route) } }

@@ -10,7 +10,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -163,6 +163,16 @@ impl Kind {
     fn is_stream(self) -> bool {
         matches!(self, Self::Tcp | Self::SharedTcp)
     }
+}
+
+/// Where a socket that is bound to this address is found on its own host: one that listens everywhere on loopback.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// All addresses of a node without IPv6 are its IPv4 addresses.

@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -20,6 +20,7 @@ use tokio::task::yield_now;
 
 use super::{
     batch::{self, BATCH, Inbox, Outbox, ReturnPath},
+    bind,
     events::{Events, Tally},
     guard,
     later::{Later, Waiting},
@@ -167,12 +168,7 @@ impl<T: Tally, E: Events> Worker<T, E> {
 /// and nobody sends from this one. Where the system does not let it there is that moment.
 fn turn_away(socket: &Socket) {
     let local = socket.local_addr().ok().and_then(|address| address.as_socket());
-    let nobody = local.map(|local| match local.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    });
-    let _ = nobody.map(|ip| socket.connect(&SocketAddr::new(ip, DISCARD).into()));
+    let _ = local.map(|local| socket.connect(&SocketAddr::new(bind::reachable(local).ip(), DISCARD).into()));
 }
 
 /// A port that nobody sends from.

@@ -170,20 +170,25 @@ async fn one_question_without_an_answer_does_not_hold_up_the_others() {
     assert_eq!(answered, 7);
 }
 
+/// A server that tells of each connection when it has ended.
+async fn telling_server() -> (Server, tokio::sync::mpsc::UnboundedReceiver<()>) {
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::tcp(move |stream| {
+        let tell = tell.clone();
+        async move {
+            echo(stream).await;
+            tell.send(()).unwrap();
+        }
+    });
+    (server.await, told)
+}
+
 #[tokio::test]
 async fn connections_close_when_they_were_idle_for_long_enough_or_are_too_many() {
     for set in [(|options: &mut Options| options.expire = Duration::from_millis(1)) as fn(&mut Options), |options| {
         options.idle_connections_max = Some(0);
     }] {
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let server = Server::tcp(move |stream| {
-            let tell = tell.clone();
-            async move {
-                echo(stream).await;
-                tell.send(()).unwrap();
-            }
-        })
-        .await;
+        let (server, mut told) = telling_server().await;
         let forwarder = forwarder(options(to([&server]), set), &Counters::default());
         assert!(ask(&forwarder, "www.example", Over::Tcp).await.is_ok());
         told.recv().await.unwrap();
@@ -208,15 +213,7 @@ async fn an_old_connection_is_asked_nothing_more() {
 
 #[tokio::test]
 async fn connections_close_with_the_forwarder() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let server = Server::tcp(move |stream| {
-        let tell = tell.clone();
-        async move {
-            echo(stream).await;
-            tell.send(()).unwrap();
-        }
-    })
-    .await;
+    let (server, mut told) = telling_server().await;
     let forwarder = forwarder(options(to([&server]), |_| {}), &Counters::default());
     assert!(ask(&forwarder, "www.example", Over::Tcp).await.is_ok());
     drop(forwarder);
