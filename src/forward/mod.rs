@@ -26,6 +26,7 @@ mod loops;
 mod message;
 pub mod options;
 mod order;
+mod port;
 mod ports;
 mod random;
 mod resolv;

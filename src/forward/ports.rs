@@ -1,24 +1,49 @@
-//! Sockets for questions over UDP: each question has one for itself, at a port that is new and random.
+//! The ports that questions to one upstream over UDP go out from.
 //!
-//! The port is the system's, given where a socket is connected. On Linux a socket that has its answer is
-//! disconnected, which takes its port away, and waits here for another question and another port: to
-//! make one, to have it watched and to close it would cost four times as much.
+//! A question gets a port that is new and random, given by the system where a socket is connected. Questions that
+//! overlap share one, few of them: to connect is a good part of what a question costs. On Linux a socket at which
+//! nobody waits any more is disconnected, which takes its port away, and waits here for other questions and another
+//! port: to make one, to have it watched and to close it would cost four times as much.
 
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
 };
 
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::UdpSocket;
+
+use super::{
+    counters::{Counters, Proto, UpstreamCounters},
+    message::Query,
+    port::{Heard, Port},
+};
 
 /// The way to one upstream.
 pub(super) struct Ports {
     pub(super) to: SocketAddr,
     source: Option<IpAddr>,
+    all: Counters,
+    counters: Arc<UpstreamCounters>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Where the last question went out: others may go the same way.
+    open: Option<Arc<Port>>,
     /// Sockets without a port.
-    idle: Mutex<Vec<UdpSocket>>,
+    idle: Vec<Arc<Port>>,
+}
+
+/// A question that waits for its reply, until it is dropped.
+pub(super) struct Asked<'p> {
+    ports: &'p Ports,
+    port: Arc<Port>,
+    id: u16,
 }
 
 /// Sockets that wait, of 2 KiB each: half a MiB for an upstream that was ever asked so much at a time. With more
@@ -26,16 +51,41 @@ pub(super) struct Ports {
 const IDLE_MAX: usize = 256;
 
 impl Ports {
-    pub(super) fn new(to: SocketAddr, source: Option<IpAddr>) -> Self {
-        Self { to, source, idle: Mutex::default() }
+    pub(super) fn new(
+        to: SocketAddr,
+        source: Option<IpAddr>,
+        all: &Counters,
+        counters: &Arc<UpstreamCounters>,
+    ) -> Self {
+        Self { to, source, all: all.clone(), counters: counters.clone(), kept: Mutex::default() }
+    }
+
+    /// Finds a port for a question. It is not sent yet.
+    pub(super) fn ask(&self, query: &Query) -> io::Result<Asked<'_>> {
+        let mut kept = self.kept();
+        if let Some(port) = &kept.open
+            && let Some(id) = port.take(query)
+        {
+            self.counters.connections_reused[Proto::Udp as usize].add();
+            return Ok(Asked { ports: self, port: port.clone(), id });
+        }
+        self.counters.connections_opened[Proto::Udp as usize].add();
+        let port = self.open(&mut kept)?;
+        let id = port.take(query).ok_or(io::ErrorKind::NotConnected)?;
+        kept.open = Some(port.clone());
+        Ok(Asked { ports: self, port, id })
     }
 
     /// A socket that hears the upstream alone.
-    pub(super) fn open(&self) -> io::Result<UdpSocket> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(socket) = idle {
-            SockRef::from(&socket).connect(&self.to.into())?;
-            return Ok(socket);
+    fn open(&self, kept: &mut Kept) -> io::Result<Arc<Port>> {
+        if let Some(port) = kept.idle.pop() {
+            return match port.connect(self.to) {
+                Ok(()) => Ok(port),
+                Err(error) => {
+                    port.close();
+                    Err(error)
+                }
+            };
         }
         let socket = Socket::new(Domain::for_address(self.to), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
@@ -43,35 +93,60 @@ impl Ports {
             socket.bind(&SockAddr::from(SocketAddr::new(source, 0)))?;
         }
         socket.connect(&self.to.into())?;
-        UdpSocket::from_std(socket.into())
+        Ok(Port::new(UdpSocket::from_std(socket.into())?, &self.all))
     }
 
-    /// Keeps a socket that has its answer for another question. Where more has come than that, it is closed, and
-    /// all of it is gone.
-    pub(super) fn close(&self, socket: UdpSocket) {
-        if is_disconnected(&socket) && is_empty(&socket) {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < IDLE_MAX {
-                idle.push(socket);
-            }
+    fn leave(&self, port: &Arc<Port>, id: u16) {
+        let mut kept = self.kept();
+        if !port.leave(id) {
+            return;
+        }
+        if kept.open.as_ref().is_some_and(|open| Arc::ptr_eq(open, port)) {
+            kept.open = None;
+        }
+        if port.disconnect() && kept.idle.len() < IDLE_MAX {
+            kept.idle.push(port.clone());
+        } else {
+            port.close();
         }
     }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Takes its port away, if the system can.
-#[cfg(target_os = "linux")]
-fn is_disconnected(socket: &UdpSocket) -> bool {
-    rustix::net::connect_unspec(socket).is_ok()
+impl Drop for Ports {
+    fn drop(&mut self) {
+        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
+        kept.idle.iter().for_each(|port| port.close());
+    }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn is_disconnected(_: &UdpSocket) -> bool {
-    false
+impl Asked<'_> {
+    /// Puts it on its way.
+    pub(super) fn send(&self, query: &Query) -> Result<(), Arc<io::Error>> {
+        self.port.send(self.id, query)
+    }
+
+    /// For what the log says: where from.
+    pub(super) fn local_address(&self) -> String {
+        self.port.local_address()
+    }
 }
 
-/// Nothing comes to it any more, so this stays true.
-fn is_empty(socket: &UdpSocket) -> bool {
-    matches!(socket.try_recv(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+impl Future for &Asked<'_> {
+    type Output = Heard;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Heard> {
+        self.port.poll_heard(self.id, context)
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.ports.leave(&self.port, self.id);
+    }
 }
 
 #[cfg(test)]
@@ -80,53 +155,100 @@ mod tests {
 
     use super::*;
 
+    async fn upstream() -> UdpSocket {
+        UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
+    }
+
+    fn ports(upstream: &UdpSocket, source: Option<IpAddr>) -> Ports {
+        Ports::new(upstream.local_addr().unwrap(), source, &Counters::default(), &Arc::default())
+    }
+
+    fn query(name: &[u8]) -> Query {
+        Query::ours(name, 1, true)
+    }
+
+    /// The reply to what the upstream gets next, and who asked.
+    async fn reply(upstream: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+        let mut message = [0; 64];
+        let (octets, client) = upstream.recv_from(&mut message).await.unwrap();
+        message[2] |= 0x80;
+        (message[..octets].to_vec(), client)
+    }
+
     #[tokio::test]
-    async fn a_socket_that_is_kept_has_another_port_each_time() {
-        let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    async fn questions_one_after_the_other_have_a_port_each() {
+        let upstream = upstream().await;
         for source in [None, Some(Ipv4Addr::LOCALHOST.into())] {
-            let ports = Ports::new(upstream.local_addr().unwrap(), source);
-            let mut seen = BTreeSet::new();
-            for _ in 0..64 {
-                let socket = ports.open().unwrap();
-                seen.insert(socket.local_addr().unwrap().port());
-                ports.close(socket);
-            }
+            let ports = ports(&upstream, source);
+            let seen: BTreeSet<String> =
+                (0..64).map(|_| ports.ask(&query(b"\x01a\0")).unwrap().local_address()).collect();
             // By accident some may be the same: of 64 out of 28,000 more than four never are.
             assert!(seen.len() > 60, "{} ports", seen.len());
-            assert!(ports.idle.lock().unwrap().len() <= 1);
+            assert!(ports.kept().idle.len() <= 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn questions_at_a_time_share_ports_sixteen_each_and_have_ids_of_their_own() {
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        let asked: Vec<_> = (0..64).map(|_| ports.ask(&query(b"\x01a\0")).unwrap()).collect();
+        let used: BTreeSet<_> = asked.iter().map(Asked::local_address).collect();
+        assert_eq!(used.len(), 4);
+        let pairs: BTreeSet<_> = asked.iter().map(|asked| (asked.local_address(), asked.id)).collect();
+        assert_eq!(pairs.len(), 64);
+        assert_eq!(ports.counters.connections_opened[Proto::Udp as usize].get(), 4);
+        assert_eq!(ports.counters.connections_reused[Proto::Udp as usize].get(), 60);
+    }
+
+    #[tokio::test]
+    async fn each_question_hears_its_own_reply() {
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        let queries = [query(b"\x01a\0"), query(b"\x01b\0"), query(b"\x01c\0")];
+        let asked = queries.each_ref().map(|query| ports.ask(query).unwrap());
+        asked.iter().zip(&queries).for_each(|(asked, query)| asked.send(query).unwrap());
+        let mut replies = vec![reply(&upstream).await, reply(&upstream).await, reply(&upstream).await];
+        replies.reverse();
+        for (message, client) in replies {
+            upstream.send_to(&message, client).await.unwrap();
+        }
+        for (asked, query) in asked.iter().zip(&queries) {
+            let heard = asked.await;
+            assert!(matches!(&heard, Heard::Reply(reply) if query.check(asked.id, reply).is_ok()), "{heard:?}");
         }
     }
 
     #[tokio::test]
     async fn what_comes_behind_the_answer_is_not_heard_by_the_next_question() {
-        let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let ports = Ports::new(upstream.local_addr().unwrap(), None);
-        for replies in [&[&b"answer"[..]][..], &[b"answer", b"late"]] {
-            let socket = ports.open().unwrap();
-            socket.send(b"question").await.unwrap();
-            let (_, client) = upstream.recv_from(&mut [0; 16]).await.unwrap();
-            for reply in replies {
-                upstream.send_to(reply, client).await.unwrap();
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        for replies in [1, 2] {
+            let asked = ports.ask(&query(b"\x01a\0")).unwrap();
+            asked.send(&query(b"\x01a\0")).unwrap();
+            let (message, client) = reply(&upstream).await;
+            for _ in 0..replies {
+                upstream.send_to(&message, client).await.unwrap();
             }
-            assert_eq!(socket.recv(&mut [0; 16]).await.unwrap(), 6);
-            ports.close(socket);
-            let next = ports.open().unwrap();
+            assert!(matches!((&asked).await, Heard::Reply(_)));
+            drop(asked);
+            let next = ports.ask(&query(b"\x01b\0")).unwrap();
+            next.send(&query(b"\x01b\0")).unwrap();
             // To the port that was.
-            upstream.send_to(b"later", client).await.unwrap();
-            upstream.send_to(b"its own", next.local_addr().unwrap()).await.unwrap();
-            let mut heard = [0; 16];
-            let octets = next.recv(&mut heard).await.unwrap();
-            assert_eq!(&heard[..octets], b"its own");
-            ports.close(next);
+            upstream.send_to(&message, client).await.unwrap();
+            let (message, client) = reply(&upstream).await;
+            upstream.send_to(&message, client).await.unwrap();
+            assert!(matches!((&next).await, Heard::Reply(heard) if heard == message));
+            assert_eq!(ports.all.wrong_replies.get(), 0);
         }
     }
 
     #[tokio::test]
     async fn no_more_than_the_limit_are_kept() {
-        let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let ports = Ports::new(upstream.local_addr().unwrap(), None);
-        let sockets: Vec<_> = (0..=IDLE_MAX).map(|_| ports.open().unwrap()).collect();
-        sockets.into_iter().for_each(|socket| ports.close(socket));
-        assert!(ports.idle.lock().unwrap().len() <= IDLE_MAX);
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        let asked: Vec<_> = (0..=16 * IDLE_MAX).map(|_| ports.ask(&query(b"\x01a\0")).unwrap()).collect();
+        drop(asked);
+        assert!((1..=IDLE_MAX).contains(&ports.kept().idle.len()));
     }
 }

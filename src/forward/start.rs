@@ -125,8 +125,7 @@ impl Maker {
             }
             _ => {
                 let tcp = Pool::new(tcp, rules, counters.clone(), self.runtime.clone());
-                let udp = Ports::new(to, source);
-                Wire::Plain(Plain { udp, all: self.counters.clone(), counters: counters.clone(), tcp })
+                Wire::Plain(Plain { udp: Ports::new(to, source, &self.counters, &counters), tcp })
             }
         };
         let (end, stop) = watch::channel(());

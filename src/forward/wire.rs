@@ -1,13 +1,10 @@
 //! The line of a real upstream.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
     asking::Over,
-    counters::{Counters, Proto, UpstreamCounters},
     line::{Line, Lost},
     message::Query,
     ports::Ports,
@@ -27,18 +24,13 @@ pub(super) enum Wire {
 /// A way without encryption.
 pub(super) struct Plain {
     pub(super) udp: Ports,
-    pub(super) all: Counters,
-    pub(super) counters: Arc<UpstreamCounters>,
     pub(super) tcp: Pool<Tcp>,
 }
 
 impl Line for Wire {
     async fn exchange(&self, query: &Query, over: Over, until: Instant) -> Result<Bytes, Lost> {
         match (self, over) {
-            (Self::Plain(plain), Over::Udp) => {
-                plain.counters.connections_opened[Proto::Udp as usize].add();
-                udp::exchange(&plain.udp, query, until, &plain.all.wrong_replies).await
-            }
+            (Self::Plain(plain), Over::Udp) => udp::exchange(&plain.udp, query, until).await,
             // Most questions go over UDP: those that do need no room for what streams do.
             (Self::Plain(plain), Over::Tcp) => Box::pin(plain.tcp.exchange(query, until)).await,
             (Self::Tls(pool), _) => Box::pin(pool.exchange(query, until)).await,
