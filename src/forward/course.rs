@@ -116,18 +116,18 @@ impl<L> Drop for Waiting<'_, L> {
 }
 
 /// Asks until there is an answer, or nobody left to ask.
-pub(super) async fn run<L: Line>(core: Arc<Core<L>>, question: Question) -> Result<Answer, Failure> {
+pub(super) async fn run<L: Line>(core: &Core<L>, question: Question) -> Result<Answer, Failure> {
     let set = core.upstreams.load_full();
     let standings = set.standings();
     let standings = &standings[..set.0.len()];
-    let mut steps = Steps::new(&core, standings)?;
+    let mut steps = Steps::new(core, standings)?;
     core.budget.earn();
-    probe(&core, &set, standings, &question);
+    probe(core, &set, standings, &question);
     let mut failure = Failure::AllDown;
     let mut to_fail_over = set.0.len();
     let mut passed_over = None;
     while let Some(upstream) = steps.next(&set, &question) {
-        let (upstream, reply) = ask_or_hedge(&core, &set, &mut steps, &question, upstream).await;
+        let (upstream, reply) = ask_or_hedge(core, &set, &mut steps, &question, upstream).await;
         let upstream = upstream.target.address;
         match reply {
             Ok(message) => {

@@ -3,9 +3,7 @@
 //! Nothing of a reply is believed before it has our id, our question and records that end where the
 //! message does: whatever else is sent to our port is somebody's guess.
 
-use std::ops::Range;
-
-use bytes::Bytes;
+use std::{ops::Range, sync::Arc};
 
 use crate::answers::{
     code,
@@ -15,7 +13,7 @@ use crate::answers::{
 /// A whole query message. Its id is set anew for each upstream.
 #[derive(Clone, Debug)]
 pub(super) struct Query {
-    octets: Bytes,
+    octets: Arc<[u8]>,
     /// Where the name of the question is; type and class are behind it.
     name: Range<usize>,
     /// How long replies over UDP may be, as upstreams are told.
@@ -47,7 +45,7 @@ impl Query {
         Some(Self {
             name: HEADER_OCTETS..HEADER_OCTETS + name.wire().len(),
             udp_octets: question.udp_limit_octets(),
-            octets: Bytes::copy_from_slice(octets),
+            octets: octets.into(),
             any_reply: false,
         })
     }
@@ -75,9 +73,9 @@ impl Query {
         Self { any_reply: true, ..self }
     }
 
-    /// What makes it the same question as another: everything but the id.
-    pub(super) fn without_id(&self) -> Bytes {
-        self.octets.slice(2..)
+    /// The message. Its id means nothing.
+    pub(super) fn message(&self) -> &Arc<[u8]> {
+        &self.octets
     }
 
     /// The message, behind what is in `buffer`.

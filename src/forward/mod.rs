@@ -135,13 +135,10 @@ impl Forwarder {
         let query = Query::read(asking.query).ok_or(Failure::NoQuery)?;
         let over = asking.over;
         let takes_more = asking.reply_octets_max > query.udp_octets;
-        let key = Key { query: query.without_id(), over, takes_more };
-        let flight = self.flights.join(key, || {
-            let core = self.core.clone();
-            let question = Question::new(query, over, takes_more, &core);
-            course::run(core, question)
-        })?;
-        flight.await
+        let key = Key::new(&query, over, takes_more);
+        self.flights
+            .join(key, || course::run(&self.core, Question::new(query.clone(), over, takes_more, &self.core)))
+            .await
     }
 }
 

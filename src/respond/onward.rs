@@ -75,6 +75,9 @@ pub(super) struct Unsaid {
 
 pub(super) type Heard = Result<Said, Unsaid>;
 
+/// What is heard of a question that another one has led to.
+type Boxed<'a> = Pin<Box<dyn Future<Output = Heard> + Send + 'a>>;
+
 /// A name leads on so often: an alias of an alias of a completed name is three.
 const HOPS_MAX: usize = 8;
 /// What is stale is used after so long in any case.
@@ -88,7 +91,7 @@ impl Responder {
         let mut name = QueryName::new();
         let Packet::Question(question) = question::read(packet, &mut name) else { return None };
         let onward = Onward::of(self.clone(), asked, &question);
-        let heard = onward.hop(Query::onward(&question), HOPS_MAX).await;
+        let heard = onward.lead(None, Query::onward(&question), HOPS_MAX).await;
         Some(onward.written(&question, heard))
     }
 
@@ -108,8 +111,8 @@ impl Onward {
         Self { responder, asked: *asked, limit_octets: asked.limit_octets(question) }
     }
 
-    /// What a client would hear that asks this.
-    pub(super) fn hop(&self, query: Query, hops_left: usize) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
+    /// What a client would hear that asks this: where a name leads to another one.
+    pub(super) fn hop(&self, query: Query, hops_left: usize) -> Boxed<'_> {
         Box::pin(async move {
             let Some(hops_left) = hops_left.checked_sub(1) else { return Err(Unsaid::endless()) };
             self.lead(None, query, hops_left).await
@@ -117,23 +120,17 @@ impl Onward {
     }
 
     /// What the tables lead to, those of the route that it is `behind`, if it is.
-    pub(super) fn lead(
-        &self,
-        behind: Option<usize>,
-        query: Query,
-        hops_left: usize,
-    ) -> Pin<Box<dyn Future<Output = Heard> + Send + '_>> {
-        Box::pin(async move {
+    pub(super) async fn lead(&self, behind: Option<usize>, query: Query, hops_left: usize) -> Heard {
+        loop {
             let lead = led::look(&self.responder, &query, &self.asked, behind);
-            match lead.ok_or_else(|| Unsaid::unfit(Books::default()))? {
+            return match lead.ok_or_else(|| Unsaid::unfit(Books::default()))? {
                 Lead::Said(reply, books) => Ok(self.own(reply, books)),
-                Lead::Early(route) => self.early(route, query, hops_left).await,
                 Lead::Ask(route) => self.ask(route, query).await,
                 Lead::Wait => {
                     self.responder.starting.over().await;
-                    let Some(hops_left) = hops_left.checked_sub(1) else { return Err(Unsaid::endless()) };
-                    self.lead(behind, query, hops_left).await
+                    continue;
                 }
+                Lead::Early(route) => self.led_early(route, query, hops_left).await,
                 Lead::Chase { partial, target, books } => {
                     // Whatever becomes of the target, the alias exists (behaviour A4).
                     let Ok(rest) = self.hop(query.about(&target), hops_left).await else {
@@ -145,8 +142,13 @@ impl Onward {
                 Lead::Complete { candidates, miss, books } => {
                     self.complete(&query, candidates, miss, books, hops_left).await
                 }
-            }
-        })
+            };
+        }
+    }
+
+    /// Few questions have stages in front of the tables: those of others need no room for it.
+    fn led_early(&self, route: usize, query: Query, hops_left: usize) -> Boxed<'_> {
+        Box::pin(self.early(route, query, hops_left))
     }
 
     /// The first of the names that exists, whatever its types, is what was meant.
@@ -199,7 +201,9 @@ impl Onward {
                 Ok(Said::kept(hit, route))
             }
             Look::Stale(mut hit) => match (hit.verify, hit.refresh.take()) {
-                (Some(verify), Some(refresh)) => self.verify(cache, route, query, verify.timeout, refresh, hit).await,
+                (Some(verify), Some(refresh)) => {
+                    Box::pin(self.verify(cache, route, query, verify.timeout, refresh, hit)).await
+                }
                 (_, refresh) => {
                     self.renew_aside(route, query, refresh);
                     Ok(Said::stale(cache, hit, route))

@@ -147,7 +147,7 @@ impl Stage {
         let number = self.next_name.fetch_add(1, Ordering::Relaxed);
         let query = Query::read(&super::query(&format!("n{number}.example"))).unwrap();
         let question = Question::new(query, Over::Udp, false, &self.core);
-        course::run(self.core.clone(), question).await
+        course::run(&self.core, question).await
     }
 
     /// Asks, and takes the time in milliseconds.
