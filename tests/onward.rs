@@ -302,6 +302,7 @@ fn completion() -> clusterdns::config::Completion {
         top_level_namespaces: false,
         node_domains: vec![OurName::parse("corp.example").unwrap()],
         resolv_conf: None,
+        by_address: false,
     }
 }
 
