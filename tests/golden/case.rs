@@ -93,12 +93,8 @@ pub(crate) struct Reply {
 impl Run {
     /// Where on loopback an address of the run is: clients that are Pods are known by theirs.
     pub(crate) fn on_loopback(&self, address: Ipv4Addr) -> Ipv4Addr {
-        let [_, rest @ ..] = address.octets();
-        if self.uses("autopath") {
-            Ipv4Addr::from_octets([127, rest[0], rest[1], rest[2]])
-        } else {
-            Ipv4Addr::LOCALHOST
-        }
+        let [_, b, c, d] = address.octets();
+        if self.uses("autopath") { Ipv4Addr::new(127, b, c, d) } else { Ipv4Addr::LOCALHOST }
     }
 
     /// Whether the Corefile has this directive.
