@@ -207,6 +207,7 @@ fn questions() -> Vec<(String, &'static str, &'static str)> {
         (below("web.orders.other"), "A", FOUND),
         (below("web.orders.other"), "AAAA", FOUND),
         (below("web.shop.other"), "A", MISSED),
+        (below("web.orders.shop"), "A", MISSED),
         (below("_pg._tcp.db.shop.svc.other"), "SRV", FOUND),
         (below("www.example.com.other"), "A", MISSED),
         ("web".into(), "A", FOUND),
@@ -265,8 +266,9 @@ fn server() -> Server {
         .slice("shop/far", &["web.shop.svc.cluster.local"], &[])
         .namespace("other")
         .pod("shop/db-7", "10.0.0.7")
+        .pod("other/asker", "10.1.2.3")
         .rotating()
         .searching(&["shop.svc.cluster.local", "svc.cluster.local"])
-        .completing(Completion::default())
+        .completing(Completion { by_address: true, ..Completion::default() })
         .start()
 }

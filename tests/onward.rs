@@ -13,12 +13,13 @@ use std::{
 
 use clusterdns::{
     Config, Server, cache,
+    config::Completion,
     forward::{self, options::To},
     objects::{
         Change, Known, Picture,
         decode::{self, Decoded},
     },
-    records::{name::Name as OurName, zone::Zone},
+    records::{name::Name as OurName, view::Pods, zone::Zone},
 };
 use hickory_proto::{
     op::{Edns, Message, MessageType, Query, ResponseCode},
@@ -139,7 +140,14 @@ impl Running {
             ["www", "fails", "refuses", "cut", "nowhere"].map(|name| far(name, &format!("{name}.example.com")));
         let near = [far("near", "web.shop.svc.example.com"), far("twice", "www.shop.svc.cluster.local")];
         let objects = aliases.into_iter().chain(near).chain([namespace, web]);
-        let objects = objects.filter_map(|json| match decode::object(&json, Default::default()).unwrap() {
+        let pods = [("shop", "127.0.0.5"), ("other", "127.0.0.6")].map(|(namespace, ip)| {
+            format!(
+                r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"asker","namespace":"{namespace}"}},
+                     "status":{{"podIP":"{ip}"}}}}"#
+            )
+        });
+        let objects = objects.chain(pods);
+        let objects = objects.filter_map(|json| match decode::object(&json, config.needs()).unwrap() {
             Decoded::Object(object) => Some(object),
             _ => None,
         });
@@ -155,7 +163,11 @@ impl Running {
 
     /// Asks as one who takes so long a reply.
     fn ask_for(&self, name: &str, kind: RecordType, octets_max: Option<u16>) -> Message {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        self.ask_from("127.0.0.1", name, kind, octets_max)
+    }
+
+    fn ask_from(&self, client: &str, name: &str, kind: RecordType, octets_max: Option<u16>) -> Message {
+        let socket = UdpSocket::bind((client, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut query = Message::query();
         query.metadata.id = 7;
@@ -296,12 +308,13 @@ fn what_a_cache_has_shortened_stays_short_behind_an_alias() {
     assert_eq!(running.upstream.asked(), 2, "the node's domain, and the name as it is");
 }
 
-fn completion() -> clusterdns::config::Completion {
-    clusterdns::config::Completion {
+fn completion() -> Completion {
+    Completion {
         except_namespaces: Vec::new(),
         top_level_namespaces: false,
         node_domains: vec![OurName::parse("corp.example").unwrap()],
         resolv_conf: None,
+        by_address: false,
     }
 }
 
@@ -314,6 +327,27 @@ fn a_name_of_a_search_list_is_completed_with_those_of_others() {
     assert_eq!((other_type.metadata.response_code, other_type.answers.len()), (ResponseCode::NoError, 0));
     let nowhere = running.ask("no.example.com.shop.svc.cluster.local.", RecordType::A);
     assert_eq!(nowhere.metadata.response_code, ResponseCode::NXDomain);
+}
+
+/// A Pod of `shop`, one of another namespace, and somebody else.
+#[test]
+fn a_client_that_is_a_pod_is_completed_in_its_own_namespace_alone() {
+    let running = Running::start(|config| {
+        config.completion = Some(Completion { by_address: true, node_domains: Vec::new(), ..completion() });
+        config.servers[0].kubernetes.as_mut().unwrap().pods = Pods::Verified;
+    });
+    let heard = |client: &str| {
+        let before = running.upstream.asked();
+        let replies = [RecordType::A, RecordType::AAAA].map(|kind| {
+            let reply = running.ask_from(client, "www.example.com.shop.svc.cluster.local.", kind, None);
+            (reply.metadata.response_code, reply.answers.len())
+        });
+        (replies, running.upstream.asked() - before)
+    };
+    let completed = ([(ResponseCode::NoError, 2), (ResponseCode::NoError, 0)], 2);
+    assert_eq!(heard("127.0.0.5"), completed);
+    assert_eq!(heard("127.0.0.6"), ([(ResponseCode::NXDomain, 0); 2], 0));
+    assert_eq!(heard("127.0.0.1"), completed);
 }
 
 #[test]

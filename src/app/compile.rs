@@ -104,6 +104,7 @@ fn completion(completion: &config::Completion) -> Completion {
         except_namespaces: namespaces.collect(),
         top_level_namespaces: completion.top_level_namespaces,
         node_domains,
+        by_address: completion.by_address,
     }
 }
 

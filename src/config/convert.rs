@@ -22,7 +22,7 @@ use crate::{
     records::{
         name::{Name, is_dns_label},
         selector::Selector,
-        view::ViewOptions,
+        view::{Pods, ViewOptions},
         zone::Zone,
     },
 };
@@ -53,7 +53,7 @@ pub(super) fn config(file: file::File) -> Result<Config, Vec<Problem>> {
         admin_hosts: checked.each(file.admin.hosts, host),
         extended_errors: file.replies.extended_errors,
         search: file.search.map(|search| checked.search(search, cluster_zone(&servers))),
-        completion: checked.completion(file.completion),
+        completion: checked.completion(file.completion, &servers),
         servers,
     };
     // In the order of the file.
@@ -161,14 +161,24 @@ impl Checked {
         Search { domains, ndots: self.within(search.ndots, DEFAULT_NDOTS, 1..=15) }
     }
 
-    fn completion(&mut self, completion: file::Completion) -> Option<Completion> {
+    fn completion(&mut self, completion: file::Completion, servers: &[Server]) -> Option<Completion> {
         let enabled = completion.enabled;
         let node_domains = self.each(completion.node_domains, name);
         let except_namespaces = self.each(completion.except_namespaces, namespace);
         let top_level_namespaces = completion.top_level_namespaces;
         let resolv_conf = completion.resolv_conf.unwrap_or_else(|| DEFAULT_RESOLV_CONF.into());
         let resolv_conf = (!resolv_conf.is_empty()).then(|| resolv_conf.into());
-        let completion = Completion { except_namespaces, top_level_namespaces, node_domains, resolv_conf };
+        let by_address = completion.by_address.filter(|by_address| *by_address.get_ref());
+        if let Some(by_address) = &by_address
+            && !servers.iter().flat_map(|server| &server.kubernetes).any(|view| view.pods == Pods::Verified)
+        {
+            self.problem::<()>(
+                by_address.span(),
+                "no address of a Pod is known: write pods = \"verified\" for a server",
+            );
+        }
+        let by_address = by_address.is_some();
+        let completion = Completion { except_namespaces, top_level_namespaces, node_domains, resolv_conf, by_address };
         enabled.then_some(completion)
     }
 

@@ -116,6 +116,7 @@ pub(super) struct Completion {
     pub(super) top_level_namespaces: bool,
     pub(super) node_domains: Vec<Spanned<String>>,
     pub(super) resolv_conf: Option<String>,
+    pub(super) by_address: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -156,6 +156,8 @@ pub struct Completion {
     pub node_domains: Vec<Name>,
     /// Which file says so where they are empty.
     pub resolv_conf: Option<PathBuf>,
+    /// Whether clients that are Pods, by their address, are completed in their own namespace alone.
+    pub by_address: bool,
 }
 
 /// `[[server]]`

@@ -150,6 +150,21 @@ fn completion_is_off_until_it_is_asked_for() {
 }
 
 #[test]
+fn completion_by_address_needs_addresses_of_pods() {
+    let text = "[completion]\nenabled = true\nby_address = true";
+    let verified = format!("{text}\n[[server]]\nkubernetes.pods = \"verified\"");
+    assert!(Config::parse(&verified, "c.toml").unwrap().completion.unwrap().by_address);
+    let unset = verified.replace("by_address = true", "");
+    assert!(!Config::parse(&unset, "c.toml").unwrap().completion.unwrap().by_address);
+    for unknown in [text, &verified.replace("verified", "insecure")] {
+        assert_eq!(
+            errors(unknown),
+            ["c.toml:3:14: no address of a Pod is known: write pods = \"verified\" for a server"]
+        );
+    }
+}
+
+#[test]
 fn a_corefile_and_toml_say_the_same() {
     let corefile = ". {
         forward corp.example 10.0.0.1 tls://9.9.9.9%dns.quad9.net {

@@ -37,8 +37,8 @@ pub(super) struct Answer {
 }
 
 /// Asks over UDP, with room for the longest reply.
-pub(super) fn ask(responder: &Arc<Responder>, listener: usize, name: &Name, qtype: u16) -> Answer {
-    let asked = Asked { client: CLIENT, transport: Transport::Udp, listener };
+pub(super) fn ask(responder: &Arc<Responder>, listener: usize, client: IpAddr, name: &Name, qtype: u16) -> Answer {
+    let asked = Asked { client: SocketAddr::new(client, 0), transport: Transport::Udp, listener };
     let packet = packet(name, qtype);
     let mut reply = vec![0; REPLY_OCTETS_MAX];
     let outcome = match responder.begin(&packet, &asked, Instant::now(), &mut Memory::default(), &mut reply) {
@@ -121,5 +121,5 @@ fn packet(name: &Name, qtype: u16) -> Vec<u8> {
 
 /// QTYPE `*` (RFC 1035 section 3.2.3).
 const ANY: u16 = 255;
-/// Nobody: no answer depends on the client.
-const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// A client that is no Pod.
+pub(super) const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -22,17 +22,18 @@ mod sentence;
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
     answers::{code, question::QueryName},
-    records::{name::Name, store::Store, view::View, zone::Zone},
+    records::{name::Name, service::wire_label, store::Store, view::View, zone::Zone},
     respond::{
         Responder,
         plan::{Listener, Plan},
     },
-    search::{self, ResolvConf, Resolver, Then, Walk, finish::Finished, walk},
+    search::{self, Lookup, ResolvConf, Resolver, Then, Walk, finish::Finished, walk},
 };
 use ask::Answer;
 use reason::Case;
@@ -65,9 +66,10 @@ impl Explainer {
     /// Follows a lookup, and says why it ends as it does.
     pub fn explain(&self, request: &Request) -> Explanation {
         let conf = self.resolv_conf(request);
-        let (walk, answers) = self.follow(&conf, &request.name, request.resolver, request);
+        let client = self.client(&request.from);
+        let (walk, answers) = self.follow(&conf, &request.name, request.resolver, request.lookup, client);
         let settings = conf.settings(request.resolver);
-        let case = Case { explainer: self, request, conf: &conf, walk: &walk, answers: &answers };
+        let case = Case { explainer: self, request, client, conf: &conf, walk: &walk, answers: &answers };
         let reason = case.reason();
         Explanation {
             name: request.name.clone(),
@@ -85,11 +87,18 @@ impl Explainer {
         }
     }
 
-    /// Walks the search of a name, and keeps every answer.
-    fn follow(&self, conf: &ResolvConf, name: &str, resolver: Resolver, request: &Request) -> (Walk, Answers) {
+    /// Walks the search of a name as this client, and keeps every answer.
+    fn follow(
+        &self,
+        conf: &ResolvConf,
+        name: &str,
+        resolver: Resolver,
+        lookup: Lookup,
+        client: IpAddr,
+    ) -> (Walk, Answers) {
         let mut answers = Answers::new();
-        let walk = walk(conf, name, resolver, request.lookup, |name, qtype| {
-            let answer = self.ask(name, qtype);
+        let walk = walk(conf, name, resolver, lookup, |name, qtype| {
+            let answer = ask::ask(&self.responder, self.listener, client, name, qtype);
             let reply = answer.reply;
             answers.insert((name.clone(), qtype), answer);
             reply
@@ -98,7 +107,24 @@ impl Explainer {
     }
 
     fn ask(&self, name: &Name, qtype: u16) -> Answer {
-        ask::ask(&self.responder, self.listener, name, qtype)
+        ask::ask(&self.responder, self.listener, ask::NOBODY, name, qtype)
+    }
+
+    /// The address of some Pod of the namespace, where answers depend on it.
+    fn client(&self, namespace: &str) -> IpAddr {
+        let mut client = ask::NOBODY;
+        if self.plan().completion.as_ref().is_some_and(|completion| completion.by_address) {
+            let namespace = wire_label(namespace);
+            for view in self.views() {
+                view.pods.for_each(|pod| {
+                    let address = IpAddr::from(pod.address).to_canonical();
+                    if client == ask::NOBODY && view.client_is_of(&namespace, address) == Some(true) {
+                        client = address;
+                    }
+                });
+            }
+        }
+        client
     }
 
     /// The one that was given, or what the kubelet writes for a pod of the namespace.
@@ -186,7 +212,7 @@ fn finished_phrase(finished: Finished) -> Option<&'static str> {
         Finished::TopLevel => {
             Some("not completed: it would lead to a namespace that is called like a top-level domain")
         }
-        Finished::Excepted | Finished::Outside | Finished::Nowhere => None,
+        Finished::Excepted | Finished::Foreign | Finished::Outside | Finished::Nowhere => None,
     }
 }
 

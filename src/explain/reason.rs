@@ -5,7 +5,7 @@
 //! same name works with another resolver, or without its dot) before an object that is there and
 //! has a flaw, before one that is nearly right, before one that is just missing.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use hickory_proto::rr::RData;
 
@@ -26,6 +26,8 @@ use crate::{
 pub(super) struct Case<'c> {
     pub(super) explainer: &'c Explainer,
     pub(super) request: &'c Request,
+    /// Where it is looked up from.
+    pub(super) client: IpAddr,
     pub(super) conf: &'c ResolvConf,
     pub(super) walk: &'c Walk,
     pub(super) answers: &'c Answers,
@@ -112,7 +114,12 @@ impl Case<'_> {
 
     /// Whether a lookup of another name, with all else as it is, gets there.
     fn resolves(&self, name: &str) -> bool {
-        self.explainer.follow(self.conf, name, self.request.resolver, self.request).0.resolves()
+        self.follow(self.conf, name, self.request.resolver).resolves()
+    }
+
+    /// The same lookup in other circumstances.
+    fn follow(&self, conf: &ResolvConf, name: &str, resolver: Resolver) -> Walk {
+        self.explainer.follow(conf, name, resolver, self.request.lookup, self.client).0
     }
 
     // ----------- The lookup as a whole ------------------------------------------
@@ -135,7 +142,7 @@ impl Case<'_> {
     /// Another resolver would have found it.
     fn resolver(&self) -> Option<Finding> {
         let Request { name, resolver, .. } = self.request;
-        let glibc = self.explainer.follow(self.conf, name, Resolver::Glibc, self.request).0;
+        let glibc = self.follow(self.conf, name, Resolver::Glibc);
         if *resolver == Resolver::Glibc || !glibc.resolves() {
             return None;
         }
@@ -162,7 +169,7 @@ impl Case<'_> {
     fn search_list(&self) -> Option<Finding> {
         self.request.resolv_conf.as_ref()?;
         let conf = self.explainer.pods_resolv_conf(self.request);
-        let (walk, _) = self.explainer.follow(&conf, &self.request.name, self.request.resolver, self.request);
+        let walk = self.follow(&conf, &self.request.name, self.request.resolver);
         let sentence = format!(
             "this resolv.conf does not lead to it: that of a pod in namespace {} with dnsPolicy ClusterFirst does",
             self.request.from

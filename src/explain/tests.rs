@@ -5,7 +5,7 @@ use crate::{
     objects::{
         self, Address, Change, Endpoint, Endpoints, Known, Names, Object, Origin, Picture, Port, ServiceSpec, Subset,
     },
-    records::view::ViewOptions,
+    records::view::{Pods, ViewOptions},
     respond::plan::{Listener, Route, Server},
     search::{
         Lookup,
@@ -306,6 +306,19 @@ fn what_the_server_does_for_clients_is_shown() {
     );
 }
 
+/// A name of another namespace is whole for a Pod, and might be begun by somebody else.
+#[test]
+fn a_name_is_asked_for_as_a_pod_of_the_namespace_asks() {
+    let mut all = cluster().with(|options| options.pods = Pods::Verified).service("team-a/web", &["10.96.0.1"]);
+    all.completion = Some(Completion { by_address: true, ..Completion::default() });
+    let whole = "web.team-a.team-a.svc.cluster.local.";
+    assert!(all.explain(whole).resolves, "no Pod of default is known");
+    let all = all.pod("other/p", "10.0.0.2").pod("default/p", "10.0.0.1");
+    assert!(!all.explain(whole).resolves);
+    assert_eq!(all.explain("web.team-a").steps.len(), 1, "its own search list is completed");
+    assert!(all.pod("default/q", "10.0.0.1").explain(whole).resolves, "which of the two asks is not known");
+}
+
 // ----------- What there is -------------------------------------------------
 
 #[test]
@@ -414,6 +427,19 @@ impl Cluster {
             spec,
             ports: [port("http", 80), port("metrics", 9090)].into(),
             selector: Box::default(),
+            labels: Box::default(),
+        }));
+        self.namespace(namespace)
+    }
+
+    fn pod(mut self, path: &str, ip: &str) -> Self {
+        let (namespace, name) = path.split_once('/').unwrap();
+        self.objects.push(Object::Pod(objects::Pod {
+            namespace: namespace.into(),
+            name: name.into(),
+            ip: ip.parse().ok(),
+            on_host: false,
+            deleting: false,
             labels: Box::default(),
         }));
         self.namespace(namespace)

@@ -170,6 +170,8 @@ pub struct Pod {
     pub name: Box<str>,
     /// `status.podIP`.
     pub ip: Option<IpAddr>,
+    /// `status.hostIP` is the same: the address is its node's, and others ask from there too.
+    pub on_host: bool,
     /// It has a deletion timestamp: not added any more, but kept where it is known already.
     pub deleting: bool,
     /// `metadata.labels`, sorted; kept only with [`Needs::labels`].

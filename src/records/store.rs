@@ -310,21 +310,30 @@ impl Store {
 
     fn publish_pod(&self, key: &Key, before: Option<&objects::Pod>, now: Option<&objects::Pod>) {
         for view in self.views.iter().filter(|view| view.options.needs().pods) {
-            let address = |pod: Option<&objects::Pod>| {
-                pod.filter(|pod| view.selects(&pod.labels)).and_then(|pod| pod.ip).map(mapped)
+            let place = |pod: Option<&objects::Pod>| {
+                let pod = pod.filter(|pod| view.selects(&pod.labels))?;
+                Some((mapped(pod.ip?), pod.on_host))
             };
-            let (before, now) = (address(before), address(now));
+            let (before, now) = (place(before), place(now));
             if before == now {
                 continue;
             }
             let namespace: Box<[u8]> = wire_label(&key.namespace).into();
-            for (address, present) in [(now, true), (before, false)] {
-                let Some(address) = address else { continue };
-                let entry = PodAddress { address, namespace: namespace.clone(), pod: key.name.clone() };
+            let publish = |address: [u8; 16], on_host: Option<bool>| {
                 let is = |other: &PodAddress| {
-                    other.address == entry.address && other.namespace == entry.namespace && other.pod == entry.pod
+                    other.address == address && other.namespace == namespace && other.pod == key.name
                 };
-                view.pods.publish(service::hash(&address), is, present.then(|| entry.clone()));
+                let (namespace, pod) = (namespace.clone(), key.name.clone());
+                let entry = on_host.map(|on_host| PodAddress { address, namespace, pod, on_host });
+                view.pods.publish(service::hash(&address), is, entry);
+            };
+            if let Some((address, on_host)) = now {
+                publish(address, Some(on_host));
+            }
+            if let Some((address, _)) = before
+                && now.is_none_or(|(other, _)| other != address)
+            {
+                publish(address, None);
             }
         }
     }

@@ -6,7 +6,7 @@
 //! namespaces  label ─► Namespace                    which names may exist at all
 //! clusters    address ─► ServiceKey                 PTR of cluster IPs
 //! endpoints   address ─► ServiceKey                 PTR of endpoints
-//! pods        address ─► namespace                  verified pod names
+//! pods        address ─► namespace                  verified pod names, whose client it is
 //! ```
 //!
 //! Readers only load; the [`Store`](super::store::Store) is the one writer.
@@ -150,6 +150,8 @@ pub struct PodAddress {
     pub namespace: Box<[u8]>,
     /// The Pod's name.
     pub pod: Box<str>,
+    /// Whether the address is its node's.
+    pub on_host: bool,
 }
 
 /// The TTL of `dns-version`, whatever the option says (behaviour A2).
@@ -245,6 +247,19 @@ impl View {
         self.namespaces
             .read(service::hash(label), |namespace| *namespace.label == *label, |namespace| namespace.is_exposed())
             .unwrap_or(false)
+    }
+
+    /// Whether who asks from an address is a Pod of the namespace of this label, or one of another. None where the address
+    /// does not tell: no Pod has it, more than one has, or it is a node's.
+    pub fn client_is_of(&self, namespace: &[u8], address: IpAddr) -> Option<bool> {
+        let address = mapped(address);
+        let (mut pods, mut told) = (0, None);
+        let tell = |pod: &PodAddress| {
+            pods += 1;
+            told = (!pod.on_host).then(|| *pod.namespace == *namespace);
+        };
+        self.pods.read_all(service::hash(&address), |pod| pod.address == address, tell);
+        told.filter(|_| pods == 1)
     }
 
     /// How objects become records here.

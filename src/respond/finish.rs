@@ -4,6 +4,8 @@
 //! same place. The one that exists is answered as an alias: a CNAME from the name that was asked
 //! for, and its records.
 
+use std::net::IpAddr;
+
 use super::{Ending, Finding, TURN, plan::Plan};
 use crate::{
     answers::{
@@ -71,18 +73,22 @@ impl Plan {
 
 impl Completion {
     /// Walks the rest of the search list behind a name that `ask`'s zone does not have. None where
-    /// the name carries no evidence of a list; otherwise what became of it, and what was found,
+    /// neither name nor client are evidence of a list; otherwise what became of it, and what was found,
     /// which went to the sink.
     pub(super) fn complete<S: Sink>(
         &self,
         ask: &Ask<'_>,
+        client: IpAddr,
         name: &QueryName,
         chain: &mut Chain,
         sink: &mut S,
     ) -> Option<(Finished, Found)> {
         let evidence = Evidence::of(name, ask.zone)?;
-        if !ask.view.namespace_exposed(evidence.namespace) {
-            return None;
+        match self.by_address.then(|| ask.view.client_is_of(evidence.namespace, client)).flatten() {
+            Some(true) => {}
+            Some(false) => return Some((Finished::Foreign, Found::Miss)),
+            None if ask.view.namespace_exposed(evidence.namespace) => {}
+            None => return None,
         }
         if self.except_namespaces.iter().any(|except| **except == *evidence.namespace) {
             return Some((Finished::Excepted, Found::Miss));

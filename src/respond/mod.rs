@@ -28,7 +28,7 @@ mod stages;
 pub mod starting;
 pub mod zone_file;
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::{net::IpAddr, sync::atomic::Ordering, time::Instant};
 
 pub use crate::cache::Refresh;
 use crate::{
@@ -271,7 +271,7 @@ impl Responder {
                 Err(rcode) => Ending::plain(rcode, Some(route)),
             };
         }
-        let found = server.view.as_ref().and_then(|view| self.find(server, view, question.qtype, tells, finding, sink));
+        let found = self.find(server, question.qtype, asked.client.ip(), tells, finding, sink);
         match found.or_else(|| self.plan.expand(asked.listener, question.qtype, tells, finding, sink)) {
             Some(ending) => {
                 let next = self.leads_on(listener, &ending, question, finding);
@@ -305,17 +305,18 @@ impl Responder {
         if self.plan.search.as_ref().is_some_and(looked_for) { Why::Nowhere } else { Why::NotServed }
     }
 
-    /// Looks the name up in the view. None where it is left to the next stage.
+    /// Looks the name up in the server's view. None where it is left to the next stage.
     #[inline]
     fn find<S: Sink>(
         &self,
         server: &Server,
-        view: &View,
         qtype: u16,
+        client: IpAddr,
         tells: bool,
         finding: &mut Finding,
         sink: &mut S,
     ) -> Option<Ending> {
+        let view = server.view.as_deref()?;
         let Finding { name, chain, turn, .. } = finding;
         let (zone, zone_start) = server.zone_of(name)?;
         sink.set_zone(zone_start);
@@ -327,7 +328,7 @@ impl Responder {
         let mut finished = None;
         if found == Found::Miss
             && let Some(completion) = &self.plan.completion
-            && let Some(completed) = completion.complete(&ask, name, chain, sink)
+            && let Some(completed) = completion.complete(&ask, client, name, chain, sink)
         {
             (finished, found) = (Some(completed.0), completed.1);
         }

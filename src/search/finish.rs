@@ -4,7 +4,8 @@
 //! server walks its own, [`SearchList`]. The other has a list and begins with its first domain:
 //! `www.example.com.shop.svc.cluster.local` is what a pod of `shop` asks first for
 //! `www.example.com`. That name carries its own evidence ([`Evidence`]), so the rest of the list can
-//! be walked at once, whoever asks and from wherever: no Pod is watched and no address looked at.
+//! be walked at once, whoever asks and from wherever. Where Pods are watched for their names, a client that is one
+//! of them tells its namespace by its address too: then only what its own list begins is completed.
 
 use crate::{
     answers::{question::QueryName, service::SVC},
@@ -42,6 +43,9 @@ pub struct Completion {
     pub top_level_namespaces: bool,
     /// What stands in the search lists of Pods behind the domains of the cluster.
     pub node_domains: Vec<Name>,
+    /// Whether a client that is a Pod, by its address, is completed in its own namespace alone. Views without verified
+    /// Pods know of none.
+    pub by_address: bool,
 }
 
 /// What became of a name that was not finished.
@@ -53,6 +57,8 @@ pub enum Finished {
     Completed,
     /// The namespace is excepted.
     Excepted,
+    /// The client is a Pod of another namespace: the name is whole as it is.
+    Foreign,
     /// It would have been found in a namespace that is called like a top-level domain.
     TopLevel,
     /// The rest of the list lies outside of what is served here.
@@ -63,8 +69,8 @@ pub enum Finished {
 
 impl Finished {
     /// All of them, in their order.
-    pub const ALL: [Self; 6] =
-        [Self::Expanded, Self::Completed, Self::Excepted, Self::TopLevel, Self::Outside, Self::Nowhere];
+    pub const ALL: [Self; 7] =
+        [Self::Expanded, Self::Completed, Self::Excepted, Self::Foreign, Self::TopLevel, Self::Outside, Self::Nowhere];
 
     /// What metrics call it.
     pub fn name(self) -> &'static str {
@@ -72,6 +78,7 @@ impl Finished {
             Self::Expanded => "expanded",
             Self::Completed => "completed",
             Self::Excepted => "excepted_namespace",
+            Self::Foreign => "foreign_namespace",
             Self::TopLevel => "top_level_namespace",
             Self::Outside => "outside",
             Self::Nowhere => "nowhere",

@@ -1,9 +1,16 @@
 //! Names that the server finishes: for clients without a search list, and for those that have begun
 //! theirs.
 
-use clusterdns::{objects::Known, records::name::Name, search::finish::Completion};
+use clusterdns::{
+    objects::{Change, Known},
+    records::{name::Name, view::Pods},
+    search::finish::Completion,
+};
 
-use crate::support::{NODATA, NXDOMAIN, Query, cluster, cluster::Cluster};
+use crate::support::{
+    NODATA, NXDOMAIN, Query, Server, cluster,
+    cluster::{Cluster, pod},
+};
 
 const DOMAINS: [&str; 3] = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"];
 const FOUND: &str = "NOERROR AA RD";
@@ -134,6 +141,77 @@ fn what_fails_by_its_whole_name_fails_by_a_short_one() {
     for name in ["bad.orders.svc.cluster.local", "bad.orders.default.svc.cluster.local", "bad"] {
         assert_eq!(server.ask(name, "A"), ["SERVFAIL RD"], "{name}");
     }
+}
+
+// ----------- Completion by the client's address -----------------------------
+
+/// A name that the search list of `default` begins, and that `orders` might mean as it is.
+const BEGUN: &str = "web.orders.default.svc.cluster.local";
+
+fn by_address() -> Completion {
+    Completion { by_address: true, ..Completion::default() }
+}
+
+/// What becomes of [`BEGUN`], asked from here.
+fn is_completed(server: &Server, client: &str) -> bool {
+    let reply = server.ask_from(client, BEGUN, "A");
+    assert!(reply[0] == FOUND || reply == NXDOMAIN, "{reply:?}");
+    reply[0] == FOUND
+}
+
+/// `orders` with a Pod of each namespace, which are watched.
+fn watched() -> Cluster {
+    orders().with(|options| options.pods = Pods::Verified).pod("default/a", "10.0.0.1").pod("orders/b", "10.0.0.2")
+}
+
+#[test]
+fn a_pod_is_completed_in_its_own_namespace_alone() {
+    let server = watched().pod("default/six", "fd00::1").completing(by_address()).start();
+    for (client, of_default) in [("10.0.0.1", true), ("::ffff:10.0.0.1", true), ("fd00::1", true), ("10.0.0.2", false)]
+    {
+        assert_eq!(is_completed(&server, client), of_default, "{client}");
+        let other_type = server.ask_from(client, BEGUN, "AAAA");
+        assert_eq!(other_type, if of_default { NODATA } else { NXDOMAIN }, "{client}: decided once for all types");
+    }
+    assert_eq!(server.ask_from("10.0.0.2", "web.orders.orders.svc.cluster.local", "A")[0], FOUND);
+    let elsewhere = server.ask_from("10.0.0.2", "web.orders.svc.cluster.local", "A");
+    assert_eq!(elsewhere[0], FOUND, "what exists is found by all");
+}
+
+#[test]
+fn an_address_that_does_not_tell_leaves_it_to_the_name() {
+    let others = |cluster: Cluster| cluster.completing(by_address()).start();
+    assert!(is_completed(&others(watched()), "10.0.0.3"), "no Pod");
+    assert!(is_completed(&others(watched().pod("third/c", "10.0.0.2")), "10.0.0.2"), "an address of two Pods");
+    assert!(is_completed(&others(watched().pod_on_host("orders/c", "10.2.0.1")), "10.2.0.1"), "a node's");
+    assert!(is_completed(&watched().completing(Completion::default()).start(), "10.0.0.2"), "it was not asked for");
+    let unwatched = watched().with(|options| options.pods = Pods::Insecure);
+    assert!(is_completed(&others(unwatched), "10.0.0.2"), "Pods are not watched");
+}
+
+#[test]
+fn a_client_is_what_its_address_is_now() {
+    let server = watched().completing(by_address()).start();
+    let put = |object| server.apply(Change::Apply(object));
+    put(pod("default/later", "10.0.0.2", false));
+    assert!(is_completed(&server, "10.0.0.2"), "the address is used again, and its former Pod not gone yet");
+    let former = pod("orders/b", "10.0.0.2", false).key();
+    server.apply(Change::Delete(former));
+    assert!(is_completed(&server, "10.0.0.2"));
+    put(pod("orders/b", "10.0.0.9", false));
+    put(pod("default/a", "10.0.0.8", false));
+    assert!(!is_completed(&server, "10.0.0.9"));
+    assert!(is_completed(&server, "10.0.0.1") && is_completed(&server, "10.0.0.8"), "it moved");
+    put(pod("orders/b", "10.0.0.9", true));
+    assert!(is_completed(&server, "10.0.0.9"), "it is a node's by now");
+}
+
+/// Its Pod shows that it exists.
+#[test]
+fn a_namespace_that_is_not_exposed_has_clients() {
+    let only_orders = |cluster: Cluster| cluster.with(|options| options.namespaces = vec!["orders".into()]);
+    let server = only_orders(watched()).completing(by_address()).start();
+    assert!(is_completed(&server, "10.0.0.1") && !is_completed(&server, "10.0.0.3"));
 }
 
 // ----------- A search list for clients without one -------------------------

@@ -2,7 +2,7 @@
 //!
 //! Records stay text (`owner TTL TYPE data`), since text is what a person reviews and what a difference is printed as.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 /// One CoreDNS instance: what it was configured with and what it answered.
 pub(crate) struct Run {
@@ -55,6 +55,8 @@ pub(crate) struct Question {
     pub(crate) class: String,
     pub(crate) flags: Vec<String>,
     pub(crate) edns: Option<QueryEdns>,
+    /// Who asks.
+    pub(crate) from: Ipv4Addr,
 }
 
 /// The OPT record of a query.
@@ -89,6 +91,12 @@ pub(crate) struct Reply {
 }
 
 impl Run {
+    /// Where on loopback an address of the run is: clients that are Pods are known by theirs.
+    pub(crate) fn on_loopback(&self, address: Ipv4Addr) -> Ipv4Addr {
+        let [_, b, c, d] = address.octets();
+        if self.uses("autopath") { Ipv4Addr::new(127, b, c, d) } else { Ipv4Addr::LOCALHOST }
+    }
+
     /// Whether the Corefile has this directive.
     pub(crate) fn uses(&self, directive: &str) -> bool {
         self.corefile.lines().any(|line| line.split_whitespace().next() == Some(directive))
@@ -110,6 +118,11 @@ impl Case {
             Ask::Question(question) => Some(question),
             Ask::Raw(_) => None,
         }
+    }
+
+    /// Who asks.
+    pub(crate) fn from(&self) -> Ipv4Addr {
+        self.question().map_or(USUAL_CLIENT, |question| question.from)
     }
 
     /// Whether a whole zone is asked for, so that the answer may take several messages.
@@ -138,5 +151,7 @@ impl Reply {
     }
 }
 
+/// Who asks where nobody is named.
+pub(crate) const USUAL_CLIENT: Ipv4Addr = Ipv4Addr::new(10, 240, 0, 1);
 /// What a client without EDNS can take over UDP.
 const UDP_OCTETS: usize = 512;

@@ -39,7 +39,12 @@ pub(crate) fn play(run: &Run, server: &Server, tally: &mut Tally) {
             waited += if let Change::Wait(time) = change { *time } else { Duration::ZERO };
         }
         let late_secs = || if run.uses("cache") { began.elapsed().as_secs() - waited.as_secs() } else { 0 };
-        let complaints = judge(run, case, &|query, transport| server.ask(query, transport), &late_secs);
+        let complaints = judge(
+            run,
+            case,
+            &|query, transport| server.ask(run.on_loopback(case.from()), query, transport),
+            &late_secs,
+        );
         tally.count(run, case, complaints);
     }
 }

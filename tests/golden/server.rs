@@ -7,6 +7,8 @@ use std::time::Duration;
 use clusterdns::config::{Config, corefile::System, error::ConfigError, logging::Classes};
 use clusterdns::objects::{Change, Key, Kind, Known, Needs, Object, Picture, decode};
 
+use socket2::{Domain, Socket, Type};
+
 use super::case::{Run, Transport};
 use super::packet;
 
@@ -14,7 +16,6 @@ use super::packet;
 pub(crate) struct Server {
     running: clusterdns::Server,
     needs: Needs,
-    client: UdpSocket,
 }
 
 /// The addresses on the interfaces of every run's server.
@@ -35,18 +36,17 @@ impl Server {
     /// Starts an instance for `run` with these objects (a `kind: List`), which it has only seen if the run is synced.
     pub(crate) fn start(run: &Run, objects: &str, upstream: SocketAddr) -> Self {
         let config = config(run, upstream).unwrap_or_else(|errors| panic!("{}: {errors:?}", run.name));
-        let client = UdpSocket::bind("127.0.0.1:0").expect("a port");
-        let mut server =
-            Self { running: clusterdns::Server::bind(&config).expect("loopback"), needs: config.needs(), client };
+        let mut server = Self { running: clusterdns::Server::bind(&config).expect("loopback"), needs: config.needs() };
         if run.synced {
             let list: serde_json::Value = serde_json::from_str(objects).expect("a list of objects");
             let items = list["items"].as_array().expect("items");
-            let objects = items.iter().filter_map(|item| server.object(&item.to_string())).collect();
+            let mut objects: Vec<_> = items.iter().filter_map(|item| server.object(&item.to_string())).collect();
+            if run.uses("autopath") {
+                objects.iter_mut().for_each(|object| on_loopback(run, object));
+            }
             server.apply(Change::Reset(Picture { objects, known: Known::ALL, ..Picture::default() }));
         }
         server.running.start().expect("threads");
-        server.client.connect(server.running.addresses()[0]).expect("loopback");
-        server.client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         server
     }
 
@@ -67,24 +67,30 @@ impl Server {
         self.apply(Change::Delete(Key { kind, namespace: namespace.unwrap_or_default().into(), name: name.into() }));
     }
 
-    /// The messages that answer a query, without the length that precedes them over TCP; none if there is no reply.
-    pub(crate) fn ask(&self, query: &[u8], transport: Transport) -> Vec<Vec<u8>> {
+    /// The messages that answer a query from this address, without the length that precedes them over TCP; none if there is no reply.
+    pub(crate) fn ask(&self, client: Ipv4Addr, query: &[u8], transport: Transport) -> Vec<Vec<u8>> {
         match transport {
-            Transport::Udp => self.ask_datagram(query).into_iter().collect(),
-            Transport::Tcp => self.ask_stream(query),
+            Transport::Udp => self.ask_datagram(client, query).into_iter().collect(),
+            Transport::Tcp => self.ask_stream(client, query),
         }
     }
 
-    fn ask_datagram(&self, query: &[u8]) -> Option<Vec<u8>> {
-        self.client.send(query).expect("loopback");
+    fn ask_datagram(&self, client: Ipv4Addr, query: &[u8]) -> Option<Vec<u8>> {
+        let socket = UdpSocket::bind((client, 0)).expect("a port");
+        socket.connect(self.running.addresses()[0]).expect("loopback");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        socket.send(query).expect("loopback");
         let mut reply = vec![0; 65_535];
-        let octets = self.client.recv(&mut reply).ok()?;
+        let octets = socket.recv(&mut reply).ok()?;
         reply.truncate(octets);
         Some(reply)
     }
 
-    fn ask_stream(&self, query: &[u8]) -> Vec<Vec<u8>> {
-        let mut stream = TcpStream::connect(self.running.addresses()[0]).expect("loopback");
+    fn ask_stream(&self, client: Ipv4Addr, query: &[u8]) -> Vec<Vec<u8>> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((client, 0)).into()).expect("a port");
+        socket.connect(&self.running.addresses()[0].into()).expect("loopback");
+        let mut stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(&packet::framed(query)).expect("loopback");
         // A server that will be asked nothing more closes behind its last message.
@@ -103,6 +109,15 @@ impl Server {
             decode::Decoded::Object(object) => Some(object),
             _ => None,
         }
+    }
+}
+
+/// Pods are where their clients ask from.
+fn on_loopback(run: &Run, object: &mut Object) {
+    if let Object::Pod(pod) = object
+        && let Some(IpAddr::V4(ip)) = &mut pod.ip
+    {
+        *ip = run.on_loopback(*ip);
     }
 }
 

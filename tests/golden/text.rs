@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::case::{Ask, Case, Change, QueryEdns, Question, Reply, Run, Transport};
+use super::case::{Ask, Case, Change, QueryEdns, Question, Reply, Run, Transport, USUAL_CLIENT};
 
 /// All runs, in the order of their names.
 pub(crate) fn runs() -> Vec<Run> {
@@ -141,15 +141,20 @@ fn parse_subject(line: &str) -> Subject {
         return Subject { ask: Ask::Raw(octets), transport: Transport::Udp };
     }
     let mut transport = Transport::Udp;
-    let mut question =
-        Question { name, kind: String::new(), class: "IN".to_owned(), flags: vec!["RD".to_owned()], edns: None };
+    let mut question = Question {
+        name,
+        kind: String::new(),
+        class: "IN".to_owned(),
+        flags: vec!["RD".to_owned()],
+        edns: None,
+        from: USUAL_CLIENT,
+    };
     for word in words {
         match word.split_once('=') {
             None if word == "tcp" => transport = Transport::Tcp,
             Some(("class", class)) => question.class = class.to_owned(),
             Some(("flags", flags)) => question.flags = flags.split(',').map(str::to_owned).collect(),
-            // We look at no client's address, and all of ours have the same.
-            Some(("from", _)) => {}
+            Some(("from", from)) => question.from = from.parse().expect("an address"),
             Some(("edns", edns)) => question.edns = Some(query_edns(edns)),
             _ => panic!("{line}: {word} is no condition of a question"),
         }

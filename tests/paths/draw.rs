@@ -23,6 +23,8 @@ const SERVICES: [&str; 5] =
 const NAMESPACES: [&str; 4] = ["shop", "pod", "n", "x23456789-123456789-123456789-123456789-123456789-123456789-123"];
 const PORTS: [&str; 8] =
     ["http:80/TCP", "http:80/UDP", "dns:53/UDP", "dns-tcp:53/TCP", ":7000/TCP", "nil:/TCP", "Odd:1/x", "_u:2/SCTP"];
+/// Who asks.
+const ASKING: &str = "10.1.2.3";
 const IPS: [&str; 6] = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1", "fd00::2", "2001:db8::"];
 const HOSTNAMES: [&str; 8] = [
     // With a long service in a long namespace this is no name any more.
@@ -111,13 +113,13 @@ impl Drawn {
     }
 }
 
-/// Half of them finish names.
+/// Most of them finish names, one of them by the client's address too.
 fn server(index: usize) -> Server {
-    let completion = Completion { top_level_namespaces: index == 3, ..Completion::default() };
+    let completion = Completion { top_level_namespaces: index == 3, by_address: index == 2, ..Completion::default() };
     let domains = ["shop.svc.cluster.local", "svc.Cluster.local", "cluster.local", "in-addr.arpa", "example.com"];
     let domains = domains.iter().map(|domain| Name::parse(domain).expect("a name").to_lower()).collect();
     let finish = (Some(SearchList { domains, ndots: 5 }), Some(completion));
-    Server::new(options(index), false, if index % 2 == 1 { finish } else { (None, None) })
+    Server::new(options(index), false, if index > 0 { finish } else { (None, None) })
 }
 
 /// Every kind of pod names, and every option that changes an answer.
@@ -141,7 +143,7 @@ pub(crate) fn cluster() -> impl Strategy<Value = Drawn> {
     let origin = select(&[Origin::Slice, Origin::Slice, Origin::Endpoints][..]);
     let endpoints = prop::collection::vec((path(), origin, endpoints(), ports()), 0..8);
     let namespaces = prop::collection::vec(select(&NAMESPACES[..]), 2..4);
-    let pods = prop::collection::vec(path(), 0..2);
+    let pods = prop::collection::vec((path(), select(&["10.0.0.1", ASKING][..])), 0..4);
     (services, endpoints, namespaces, known(), pods, 0..OPTIONS).prop_map(
         |(services, endpoints, namespaces, known, pods, options)| {
             let mut cluster = empty_cluster().known(known);
@@ -152,8 +154,8 @@ pub(crate) fn cluster() -> impl Strategy<Value = Drawn> {
                 let endpoints: Vec<_> = endpoints.iter().map(|text| &**text).collect();
                 cluster = cluster.add(listed(*origin, path, &format!("list-{index}"), &endpoints, ports));
             }
-            for path in pods {
-                cluster = cluster.pod(&path, "10.0.0.1");
+            for (path, ip) in pods {
+                cluster = cluster.pod(&path, ip);
             }
             let cluster = namespaces.into_iter().fold(cluster, |cluster, name| cluster.add(namespace(name)));
             Drawn { cluster, options }

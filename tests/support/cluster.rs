@@ -68,10 +68,12 @@ impl Cluster {
 
     /// A live Pod.
     pub(crate) fn pod(self, path: &str, ip: &str) -> Self {
-        let (namespace, name) = split(path);
-        let ip = Some(ip.parse().expect("an address"));
-        let pod = Pod { namespace: namespace.into(), name: name.into(), ip, deleting: false, labels: Box::default() };
-        self.add(Object::Pod(pod))
+        self.add(pod(path, ip, false))
+    }
+
+    /// A live Pod with the address of its node.
+    pub(crate) fn pod_on_host(self, path: &str, ip: &str) -> Self {
+        self.add(pod(path, ip, true))
     }
 
     /// A Namespace; needed only where nothing lives in it.
@@ -144,6 +146,18 @@ pub(crate) fn options() -> ViewOptions {
 
 pub(crate) fn namespace(name: &str) -> Object {
     Object::Namespace(Namespace { name: name.into(), labels: Box::default() })
+}
+
+pub(crate) fn pod(path: &str, ip: &str, on_host: bool) -> Object {
+    let (namespace, name) = split(path);
+    Object::Pod(Pod {
+        namespace: namespace.into(),
+        name: name.into(),
+        ip: Some(ip.parse().expect("an address")),
+        on_host,
+        deleting: false,
+        labels: Box::default(),
+    })
 }
 
 pub(crate) fn service(path: &str, spec: ServiceSpec, ports: &[&str]) -> Object {

@@ -85,6 +85,15 @@ impl Server {
         self.send(&Query::new(name, qtype))
     }
 
+    /// The same for who asks from this address.
+    pub(crate) fn ask_from(&self, client: &str, name: &str, qtype: &str) -> Vec<String> {
+        let packet = Query::new(name, qtype).encode();
+        let asked = Asked { client: SocketAddr::new(client.parse().expect("an address"), 5353), ..ASKED };
+        let mut reply = vec![0xaa; REPLY_OCTETS_MAX];
+        let outcome = self.responder.answer(&packet, &asked, &mut Memory::default(), &mut reply).expect("a reply");
+        reply::lines(&packet, &reply[..outcome.reply_octets])
+    }
+
     /// The reply over UDP to a question; `["silence"]` where there is none.
     pub(crate) fn send(&self, query: &Query) -> Vec<String> {
         let packet = query.encode();

@@ -102,8 +102,13 @@ const ENDPOINT: Message = &[
     ("zone", 7, Plain),
 ];
 const POD: Message = &[("metadata", 1, Of(METADATA)), ("spec", 2, Of(&[])), ("status", 3, Of(POD_STATUS))];
-const POD_STATUS: Message =
-    &[("phase", 1, Plain), ("podIP", 6, Plain), ("qosClass", 9, Plain), ("podIPs", 12, Of(&[("ip", 1, Plain)]))];
+const POD_STATUS: Message = &[
+    ("phase", 1, Plain),
+    ("hostIP", 5, Plain),
+    ("podIP", 6, Plain),
+    ("qosClass", 9, Plain),
+    ("podIPs", 12, Of(&[("ip", 1, Plain)])),
+];
 /// What a later release may bring.
 const UNKNOWN: u64 = 4711;
 

@@ -28,7 +28,7 @@ use crate::{
         logging::{Errors, Log},
     },
     forward,
-    records::{name::Name, zone::Zone},
+    records::{name::Name, view::Pods, zone::Zone},
     stages::{hosts, rewrite, template},
 };
 
@@ -288,6 +288,10 @@ fn completion(drafts: &[Draft], checked: &mut Checked<'_>) -> Option<Completion>
         top_level_namespaces: false,
         node_domains: Vec::new(),
         resolv_conf: Some(DEFAULT_RESOLV_CONF.into()),
+        by_address: drafts
+            .iter()
+            .flat_map(|draft| &draft.kubernetes)
+            .any(|cluster| cluster.view.pods == Pods::Verified),
     })
 }
 

@@ -23,6 +23,8 @@ message!(Parts<'a> { 3 => status });
 pub(super) struct Status<'a> {
     #[serde(borrow)]
     phase: Text<'a>,
+    #[serde(borrow, rename = "hostIP")]
+    host_ip: Text<'a>,
     #[serde(borrow, rename = "podIP")]
     pod_ip: Text<'a>,
     #[serde(borrow, rename = "podIPs", deserialize_with = "nullable_list")]
@@ -32,7 +34,7 @@ pub(super) struct Status<'a> {
 }
 
 // Conditions count in plain manifests alone.
-message!(Status<'a> { 1 => phase, 6 => pod_ip, 12 => pod_ips });
+message!(Status<'a> { 1 => phase, 5 => host_ip, 6 => pod_ip, 12 => pod_ips });
 
 /// `status.podIPs[]`
 #[derive(Debug, Default, Deserialize)]
@@ -98,11 +100,14 @@ pub(super) fn pod(metadata: &Metadata<'_>, status: &Status<'_>, needs: Needs) ->
         return Ok(Decoded::Without(key(Kind::Pod, metadata)));
     }
     pod_ips(status)?;
+    let address = |text: &Text<'_>| text.filled().and_then(ip);
+    let pod_ip = address(&status.pod_ip);
     Ok(match needs.pods {
         true => Decoded::Object(Object::Pod(Pod {
             namespace: namespace_of(metadata),
             name: metadata.name.boxed(),
-            ip: status.pod_ip.filled().and_then(ip),
+            ip: pod_ip,
+            on_host: pod_ip.is_some() && pod_ip == address(&status.host_ip),
             deleting: metadata.deletion_timestamp.0,
             labels: labels(&metadata.labels, needs),
         })),

@@ -162,11 +162,24 @@ fn a_pod_that_has_ended_is_dropped_and_a_deleted_one_is_marked() {
             namespace: "default".into(),
             name: "p".into(),
             ip: Some(ip("10.0.0.1")),
+            on_host: false,
             deleting,
             labels: Box::default(),
         };
         assert_eq!(decoded, Decoded::Object(Object::Pod(expected)));
     }
+}
+
+#[test]
+fn a_pod_with_the_address_of_its_node_is_on_the_host() {
+    let on_host = |status: Value| {
+        let json = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "status": status});
+        let Ok(Decoded::Object(Object::Pod(pod))) = decode(&json, ALL) else { panic!("{json}") };
+        pod.on_host
+    };
+    assert!(on_host(json!({"podIP": "10.2.0.1", "hostIP": "10.2.0.1"})));
+    assert!(!on_host(json!({"podIP": "10.0.0.1", "hostIP": "10.2.0.1"})));
+    assert!(!on_host(json!({"podIP": "", "hostIP": ""})), "neither has an address");
 }
 
 #[test]

@@ -134,6 +134,7 @@ mod tests {
             namespace: "shop".into(),
             name: "p".into(),
             ip: Some([192, 0, 2, 2].into()),
+            on_host: false,
             deleting: false,
             labels: Box::default(),
         };

@@ -84,6 +84,9 @@ enum ClusterIps<'o> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
+    /// Only where it is the same.
+    #[serde(rename = "hostIP", skip_serializing_if = "Option::is_none")]
+    host_ip: Option<IpAddr>,
     #[serde(rename = "podIP", skip_serializing_if = "Option::is_none")]
     pod_ip: Option<IpAddr>,
 }
@@ -143,7 +146,7 @@ impl<'o> Written<'o> {
     fn pod(pod: &'o Pod) -> Self {
         let mut metadata = Metadata::new(&pod.namespace, &pod.name, &pod.labels);
         metadata.deletion_timestamp = pod.deleting.then_some(SOME_TIME);
-        let status = Some(Status { pod_ip: pod.ip });
+        let status = Some(Status { host_ip: pod.ip.filter(|_| pod.on_host), pod_ip: pod.ip });
         Self { api_version: "v1", kind: "Pod", metadata, status, ..Self::default() }
     }
 }

@@ -52,6 +52,7 @@ fn a_line_that_was_written_is_written_the_same_again() {
         r#"{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"db-1","namespace":"shop","labels":{"kubernetes.io/service-name":"db"}},"endpoints":[{"addresses":["10.1.0.1"],"conditions":{"ready":true},"hostname":"db-0","targetRef":{"name":"db-0-x"},"zone":"a"},{"addresses":[],"conditions":{"ready":false}}],"ports":[{"name":"pg","protocol":"TCP","port":5432},{}]}"#,
         r#"{"apiVersion":"v1","kind":"Endpoints","metadata":{"name":"old","namespace":"shop"},"subsets":[{"addresses":[{"ip":"10.1.0.1","hostname":"a","targetRef":{"name":"p"}}],"notReadyAddresses":[{"ip":""},{"ip":""}],"ports":[{"protocol":"UDP","port":53}]}]}"#,
         r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"shop","deletionTimestamp":"1970-01-01T00:00:00Z"},"status":{"podIP":"10.1.0.1"}}"#,
+        r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"shop"},"status":{"hostIP":"10.2.0.1","podIP":"10.2.0.1"}}"#,
     ] {
         assert_eq!(written(line), line);
     }
@@ -184,12 +185,12 @@ fn api_object() -> impl Strategy<Value = Value> {
     let metadata = (text(), text(), labels(), text()).prop_map(|(name, namespace, labels, deleted)| {
         json!({"name": name, "namespace": namespace, "labels": labels, "deletionTimestamp": deleted})
     });
-    (kind, metadata, spec(), slice_endpoints(), ports(), subsets(), address()).prop_map(
-        |(kind, metadata, spec, endpoints, ports, subsets, pod_ip)| {
+    (kind, metadata, spec(), slice_endpoints(), ports(), subsets(), [address(), address()]).prop_map(
+        |(kind, metadata, spec, endpoints, ports, subsets, [host_ip, pod_ip])| {
             let api_version = if kind == "EndpointSlice" { "discovery.k8s.io/v1" } else { "v1" };
             let spec = if kind == "Pod" { json!({}) } else { spec };
             json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "endpoints": endpoints,
-                   "ports": ports, "subsets": subsets, "status": {"podIP": pod_ip}})
+                   "ports": ports, "subsets": subsets, "status": {"hostIP": host_ip, "podIP": pod_ip}})
         },
     )
 }

@@ -92,6 +92,11 @@ fn autopath_completes_names() {
     let text = ". {\nkubernetes cluster.local in-addr.arpa\nautopath @kubernetes\n}";
     let completion = config(text).completion.unwrap();
     assert_eq!(Some(completion), Config::parse("[completion]\nenabled = true", "c.toml").unwrap().completion);
+    let by_address = |pods: &str| {
+        let text = text.replace("in-addr.arpa", &format!("{{\npods {pods}\n}}"));
+        config(&text).completion.unwrap().by_address
+    };
+    assert_eq!(["disabled", "insecure", "verified"].map(by_address), [false, false, true]);
     assert!(config(&text.replace("@", "local @")).completion.is_some());
     assert_eq!(with("kubernetes a").completion, None);
     assert!(

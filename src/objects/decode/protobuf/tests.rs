@@ -85,9 +85,10 @@ fn service() -> impl Strategy<Value = Json> {
 
 fn pod() -> impl Strategy<Value = Json> {
     let pod_ips = vec(ips().prop_map(|ip| json!({"ip": ip})), 0..3);
-    (metadata(), texts(&["Running", "Failed", "Succeeded", ""]), ips(), pod_ips).prop_map(
-        |(metadata, phase, ip, ips)| {
-            let status = json!({"phase": phase, "podIP": ip, "podIPs": ips, "qosClass": "BestEffort"});
+    (metadata(), texts(&["Running", "Failed", "Succeeded", ""]), [ips(), ips()], pod_ips).prop_map(
+        |(metadata, phase, [host_ip, ip], ips)| {
+            let status =
+                json!({"phase": phase, "hostIP": host_ip, "podIP": ip, "podIPs": ips, "qosClass": "BestEffort"});
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status})
         },
     )
