@@ -25,6 +25,7 @@ pub mod plan;
 mod query;
 pub mod serving;
 mod stages;
+mod stale;
 pub mod starting;
 pub mod zone_file;
 

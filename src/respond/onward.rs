@@ -9,13 +9,7 @@
 //! A hop starts from the listener each time, so a name that is led to gets the answer that a client would
 //! get for it (behaviour A4, D1). Hops are few, and each waits no longer than a forwarder does.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use tokio::time::timeout;
+use std::{pin::Pin, sync::Arc, time::Instant};
 
 use super::{
     Asked, By, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
@@ -77,8 +71,6 @@ pub(super) type Heard = Result<Said, Unsaid>;
 
 /// A name leads on so often: an alias of an alias of a completed name is three.
 const HOPS_MAX: usize = 8;
-/// What is stale is used after so long in any case.
-const PATIENCE_MAX: Duration = Duration::from_secs(5);
 /// What an OPT record and an Extended DNS Error take, beside the options that are repeated.
 const OPT_OCTETS: usize = 128;
 
@@ -198,13 +190,7 @@ impl Onward {
                 self.renew_aside(route, query, hit.refresh.take());
                 Ok(Said::kept(hit, route))
             }
-            Look::Stale(mut hit) => match (hit.verify, hit.refresh.take()) {
-                (Some(verify), Some(refresh)) => self.verify(cache, route, query, verify.timeout, refresh, hit).await,
-                (_, refresh) => {
-                    self.renew_aside(route, query, refresh);
-                    Ok(Said::stale(cache, hit, route))
-                }
-            },
+            Look::Stale(hit) => Ok(self.stale(cache, route, query, hit).await),
             Look::Miss => match self.fetch(route, &query, &question, &name).await {
                 Err(unsaid) => match cache.fallback(&question, &name, Instant::now()) {
                     Some(hit) => Ok(Said::stale(cache, hit, route)),
@@ -217,26 +203,8 @@ impl Onward {
         }
     }
 
-    /// Something stale is used where nothing newer comes in time. What comes later is kept.
-    async fn verify(
-        &self,
-        cache: &Cache,
-        route: usize,
-        query: Query,
-        patience: Option<Duration>,
-        refresh: Refresh,
-        stale: Hit,
-    ) -> Heard {
-        let onward = self.clone();
-        let newer = tokio::spawn(async move { onward.renew(route, query, refresh).await });
-        match timeout(patience.unwrap_or(PATIENCE_MAX), newer).await {
-            Ok(Ok(Some(said))) => Ok(said),
-            _ => Ok(Said::stale(cache, stale, route)),
-        }
-    }
-
     /// Renews what a cache has for the next client, and lets nobody wait for it.
-    fn renew_aside(&self, route: usize, query: Query, refresh: Option<Refresh>) {
+    pub(super) fn renew_aside(&self, route: usize, query: Query, refresh: Option<Refresh>) {
         if let Some(refresh) = refresh {
             let onward = self.clone();
             tokio::spawn(async move { drop(onward.renew(route, query, refresh).await) });
@@ -244,7 +212,7 @@ impl Onward {
     }
 
     /// Asks upstreams for what a cache has. None where that remains the better answer.
-    async fn renew(&self, route: usize, query: Query, refresh: Refresh) -> Option<Said> {
+    pub(super) async fn renew(&self, route: usize, query: Query, refresh: Refresh) -> Option<Said> {
         let server = self.responder.server(route);
         let mut name = QueryName::new();
         let question = query.read(&mut name);
@@ -335,7 +303,7 @@ impl Onward {
 
 impl Said {
     /// Something that had run out, used all the same.
-    fn stale(cache: &Cache, hit: Hit, route: usize) -> Self {
+    pub(super) fn stale(cache: &Cache, hit: Hit, route: usize) -> Self {
         cache.count_stale();
         Self::kept(hit, route)
     }
