@@ -19,6 +19,7 @@ mod near;
 mod reason;
 mod request;
 mod sentence;
+mod stages;
 
 use std::{
     collections::HashMap,
@@ -77,6 +78,7 @@ impl Explainer {
             ndots: settings.ndots,
             search: settings.search,
             resolves: walk.resolves(),
+            undecided: case.is_undecided(),
             program_sees: walk.program_sees().into(),
             reason: reason.sentence,
             suggestions: reason.suggestions,
@@ -148,8 +150,10 @@ fn listener(plan: &Plan) -> usize {
 impl Case<'_> {
     fn step(&self, step: &search::Step) -> Step {
         let answer = |qtype: u16| self.answers.get(&(step.name.clone()?, qtype));
-        let reply =
-            |&(qtype, reply): &(u16, _)| Reply::new(qtype, reply, answer(qtype).map_or(&[], |answer| &answer.records));
+        let reply = |&(qtype, reply): &(u16, search::Reply)| match answer(qtype) {
+            Some(answer) if answer.unasked && answer.records.is_empty() => Reply::forwarded(qtype),
+            answer => Reply::new(qtype, reply, answer.map_or(&[], |answer| &answer.records)),
+        };
         Step {
             candidate: step.candidate.clone(),
             replies: step.replies.iter().map(reply).collect(),
@@ -164,6 +168,10 @@ impl Case<'_> {
         if let Some(phrase) = self.finished(step).and_then(finished_phrase) {
             return phrase.into();
         }
+        let way = self.way(step);
+        if !way.is_empty() {
+            return way;
+        }
         let Some((answer, meaning)) = self.first_without_records(step) else { return String::new() };
         let phrase = match meaning.map(|meaning| meaning.why) {
             Some(Some(why)) => why.phrase(),
@@ -171,6 +179,15 @@ impl Case<'_> {
             _ => "an alias of a name that no zone of this server has",
         };
         phrase.into()
+    }
+
+    /// What became of a candidate beside the tables.
+    fn way(&self, step: &search::Step) -> String {
+        let answered = step.replies.iter().filter_map(|(qtype, _)| {
+            let answer = self.answers.get(&(step.name.clone()?, *qtype))?;
+            Some(stages::of(&answer.way, &step.candidate, *qtype, answer.unasked))
+        });
+        answered.into_iter().find(|way| !way.is_empty()).unwrap_or_default()
     }
 
     fn finished(&self, step: &search::Step) -> Option<Finished> {

@@ -27,6 +27,8 @@ pub mod serving;
 mod stages;
 mod stale;
 pub mod starting;
+mod trouble;
+pub mod way;
 pub mod zone_file;
 
 use std::{sync::atomic::Ordering, time::Instant};
@@ -49,7 +51,7 @@ use crate::{
     search::finish::{Finished, SearchList},
 };
 pub use onward::Resumed;
-pub use outcome::{Asked, Begun, By, Exchange, Looked, Outcome, Transport};
+pub use outcome::{Asked, Begun, By, Exchange, Looked, Outcome, Transport, Trouble};
 pub(crate) use outcome::{Ending, Next, Written};
 use plan::{Listener, Plan, Server, ShortCut};
 use starting::Starting;

@@ -40,7 +40,7 @@ impl Onward {
 
     /// What comes of asking upstreams. They are asked to the end, whoever waits for it.
     async fn renewed(&self, route: usize, query: Query, refresh: Refresh) -> Option<Said> {
-        let onward = self.clone();
+        let onward = self.aside();
         tokio::spawn(async move { onward.renew(route, query, refresh).await }).await.ok().flatten()
     }
 }
