@@ -72,7 +72,9 @@ fn wait(responder: &Arc<Responder>, packet: &[u8], asked: &Asked) -> Option<Resu
     match Handle::try_current() {
         Ok(runtime) => runtime.block_on(resumed),
         // Who asks nobody needs a clock.
-        Err(_) if responder.plan().offline => Builder::new_current_thread().enable_time().build().ok()?.block_on(resumed),
+        Err(_) if responder.plan().offline => {
+            Builder::new_current_thread().enable_time().build().ok()?.block_on(resumed)
+        }
         Err(_) => None,
     }
 }

@@ -1,5 +1,7 @@
 //! A cluster, a lookup, and the sentence that explains it.
 
+mod stages;
+
 use super::{cluster::Listing, *};
 use crate::{
     objects::{

@@ -27,6 +27,8 @@ pub mod serving;
 mod stages;
 mod stale;
 pub mod starting;
+#[cfg(test)]
+mod tests;
 mod trouble;
 pub mod way;
 pub mod zone_file;

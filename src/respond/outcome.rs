@@ -223,8 +223,7 @@ impl Asked {
 
 impl By {
     /// All of them, in their order.
-    pub const ALL: [Self; 6] =
-        [Self::Tables, Self::Cache, Self::Forward, Self::Rewrite, Self::Template, Self::Hosts];
+    pub const ALL: [Self; 6] = [Self::Tables, Self::Cache, Self::Forward, Self::Rewrite, Self::Template, Self::Hosts];
 
     /// CoreDNS's name of it.
     pub fn name(self) -> &'static str {

@@ -12,7 +12,7 @@ use crate::{
     app::Server,
     config::{Config, corefile::System},
     observe::metrics::Metrics,
-    respond::{Asked, Transport, Trouble, plan::Plan},
+    respond::{Asked, Outcome, Transport, plan::Plan},
 };
 
 /// Where lines go.
