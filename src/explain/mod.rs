@@ -1,7 +1,7 @@
 //! Why a name resolves for a program in a pod, or why not, in the cluster's terms.
 //!
 //! ```text
-//! Request ─► search::walk ─► each question ─► Responder::answer ─► what the program sees
+//! Request ─► search::walk ─► each question ─► Responder::begin ─► what the program sees
 //!                                  └─► meaning ─► reason, near misses ─► Explanation
 //! ```
 //!
@@ -9,7 +9,8 @@
 //! explanation that had rules of its own would be wrong as soon as one of them changes. What is
 //! added here are facts that no record holds (endpoints that are not ready, Services in other
 //! namespaces, names that are nearly right). They are read from the tables, and from the [`Store`]
-//! under its lock, for one Service at a time.
+//! under its lock, for one Service at a time. Which stages beside the tables a question comes to is asked of
+//! [`Responder::way`]. Where nobody can be asked elsewhere, it is said who would be.
 
 mod ask;
 pub mod cluster;
