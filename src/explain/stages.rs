@@ -26,6 +26,7 @@ fn sentence(station: &Station, name: &str, qtype: u16, unasked: bool) -> String 
                 (false, false) => format!("rewritten to {new} {} by {by}", type_name(*kind)),
             }
         }
+        Station::Failed(why) => format!("rewrite fails: {why}"),
         Station::Template { of, matches: true } => format!("the template for {of} answers it"),
         Station::Template { of, matches: false } => {
             format!("the template for {of} has no match for it, and hands nothing on")

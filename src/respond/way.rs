@@ -29,6 +29,8 @@ pub enum Station {
         /// The rules, as they were written.
         rules: Vec<String>,
     },
+    /// Rules have made of its name what is none.
+    Failed(String),
     /// It stays with a template.
     Template {
         /// For what that is: `IN A example.org.`
@@ -85,7 +87,8 @@ impl Onward {
                 way.push(Station::Rewritten { name: text::of_wire(&name), qtype, rules });
                 query.changed(&name, [qtype, qclass], options.as_deref())
             }
-            _ => query,
+            Ok(None) => query,
+            Err(why) => return way.push(Station::Failed(why)),
         };
         let mut name = QueryName::new();
         let question = query.read(&mut name);

@@ -74,6 +74,15 @@ fn a_rule_is_shown_with_what_it_leads_to() {
 }
 
 #[test]
+fn a_rule_that_makes_no_name_is_the_reason() {
+    let told = explain("rewrite name regex ^(a)[.]example[.]org[.]$ {1}..b", "a.example.org.");
+    assert_eq!(
+        (told.resolves, &*told.reason),
+        (false, "a.example.org: rewrite fails: invalid name after rewrite: a..b.")
+    );
+}
+
+#[test]
 fn a_template_is_named() {
     let template = "template IN A example.org {\nmatch ^ip-(?P<a>[0-9]*)[.]\nanswer \"{{ .Name }} 60 IN A 192.0.2.{{ .Group.a }}\"\n}";
     let told = explain(template, "ip-7.example.org.");
