@@ -233,7 +233,7 @@ fn early() -> Early {
         ..hosts::Options::new(Zones::all())
     };
     Early {
-        rewriter: Some(Arc::new(Rewriter::new(vec![Rule { change, goes_on: false }]))),
+        rewriter: Some(Arc::new(Rewriter::new(vec![Rule { change, goes_on: false, text: String::new() }]))),
         templates: Some(Arc::new(Templates::new(vec![template]))),
         hosts: Some(Arc::new(Hosts::new(hosts))),
     }

@@ -23,7 +23,10 @@ use clusterdns::{
 };
 use hickory_proto::{
     op::{Edns, Message, MessageType, Query, ResponseCode},
-    rr::{Name, RData, Record, RecordType, rdata::SOA},
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{CNAME, SOA},
+    },
 };
 
 /// Answers `www.example.com A`, has less to say of some other names, says NXDOMAIN to the rest, and counts.
@@ -94,6 +97,13 @@ fn reply(query: &Message) -> Message {
             reply.answers.push(Record::from_rdata(question.name().clone(), 300, address));
         }
         ("www.example.com.", _) => reply.authorities.push(soa()),
+        ("alias.example.com.", RecordType::A) => {
+            let target: Name = "www.example.com.".parse().unwrap();
+            let alias = RData::CNAME(CNAME(target.clone()));
+            reply.answers.push(Record::from_rdata(question.name().clone(), 600, alias));
+            let address = RData::A("192.0.2.1".parse().unwrap());
+            reply.answers.push(Record::from_rdata(target, 30, address));
+        }
         ("fails.example.com.", _) => reply.metadata.response_code = ResponseCode::ServFail,
         ("refuses.example.com.", _) => reply.metadata.response_code = ResponseCode::Refused,
         ("cut.example.com.", _) => reply.metadata.truncation = true,
@@ -348,6 +358,13 @@ fn a_client_that_is_a_pod_is_completed_in_its_own_namespace_alone() {
     assert_eq!(heard("127.0.0.5"), completed);
     assert_eq!(heard("127.0.0.6"), ([(ResponseCode::NXDomain, 0); 2], 0));
     assert_eq!(heard("127.0.0.1"), completed);
+}
+
+#[test]
+fn an_alias_of_completion_lasts_as_long_as_what_it_points_at() {
+    let running = Running::start(|config| config.completion = Some(completion()));
+    let reply = running.ask("alias.example.com.shop.svc.cluster.local.", RecordType::A);
+    assert_eq!(reply.answers.iter().map(|record| record.ttl).collect::<Vec<_>>(), [600, 600, 30]);
 }
 
 #[test]

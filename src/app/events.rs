@@ -16,7 +16,7 @@ use crate::{
         log::{Logs, Pen, Rules},
         metrics::{Metrics, SharedCells},
     },
-    respond::{Asked, Exchange, Outcome, plan::Plan},
+    respond::{Asked, Exchange, Trouble, plan::Plan},
     sockets::{
         events::{Closed, Events, Refused, Tally},
         later::Later,
@@ -43,8 +43,8 @@ impl Events for Counted {
         self.logs.answered(exchange, took);
     }
 
-    fn failed(&self, _: &Asked, query: &[u8], outcome: &Outcome, error: &str) {
-        self.logs.failed(query, outcome, error);
+    fn failed(&self, _: &Asked, trouble: &Trouble) {
+        self.logs.failed(trouble);
     }
 
     fn panicked(&self) {

@@ -169,6 +169,17 @@ impl Server {
         Self::compiled(config, Vec::new())
     }
 
+    /// The same with what stands beside the tables, and with nobody to ask: for looking at answers.
+    ///
+    /// # Errors
+    /// A file that a forwarder needs cannot be read.
+    pub fn offline(config: &Config) -> Result<(Plan, Store), StartError> {
+        let runtime = Builder::new_current_thread().build()?;
+        let stages = stages::build(config, &forward::Counters::default(), runtime.handle(), None)?;
+        let (plan, store) = Self::compiled(config, stages);
+        Ok((Plan { offline: true, ..plan }, store))
+    }
+
     fn compiled(config: &Config, stages: Vec<Stages>) -> (Plan, Store) {
         let plan = compile::plan(config, &compile::interface_addresses(), stages, Vec::new());
         let store = Store::new(plan.views().cloned().collect());

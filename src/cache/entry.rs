@@ -2,11 +2,13 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
+
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::answers::foreign::Foreign;
 
@@ -24,8 +26,10 @@ pub(super) struct Entry {
     shadowed: AtomicBool,
     /// Milliseconds from `stored` to when it was last asked for, and how many times in a row until then.
     asked: AtomicU64,
-    /// Whether somebody renews it.
+    /// Whether somebody renews it,
     renewing: AtomicBool,
+    /// and where it is heard what came of that.
+    renewal: Mutex<Option<Renewal>>,
     /// Milliseconds from `stored` to when it may be tried again; 0: at once.
     retry_ms: AtomicU64,
 }
@@ -34,13 +38,19 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub struct Refresh {
     pub(super) entry: Arc<Entry>,
-    /// Whether others wait for this one.
-    claimed: bool,
     /// Whether the entry had run out.
     pub(super) stale: bool,
     /// After a failure.
     recheck: Duration,
+    /// Those who wait hear of it here.
+    newer: watch::Sender<Option<Arc<Foreign>>>,
+    /// One of so many at a time.
+    _permit: OwnedSemaphorePermit,
 }
+
+/// What somebody else hears who renews an entry.
+#[derive(Clone, Debug)]
+pub struct Renewal(watch::Receiver<Option<Arc<Foreign>>>);
 
 impl Entry {
     pub(super) fn new(reply: Arc<Foreign>, ttl_secs: u32, now: Instant) -> Self {
@@ -53,6 +63,7 @@ impl Entry {
             shadowed: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             renewing: AtomicBool::new(false),
+            renewal: Mutex::default(),
             retry_ms: AtomicU64::new(0),
         }
     }
@@ -100,18 +111,37 @@ impl Entry {
         self.asked.store(older.asked.load(Ordering::Relaxed) & u64::from(u32::MAX), Ordering::Relaxed);
     }
 
-    /// The right to renew it, which one has at a time, and nobody for `recheck` after a failure.
-    pub(super) fn claim(self: &Arc<Self>, stale: bool, recheck: Duration, now: Instant) -> Option<Refresh> {
+    /// Whether it may be renewed now: by one at a time, and by nobody for `recheck` after a failure.
+    pub(super) fn is_claimable(&self, recheck: Duration, now: Instant) -> bool {
         let waits = !recheck.is_zero() && self.age_ms(now) < self.retry_ms.load(Ordering::Acquire);
-        if waits || self.renewing.load(Ordering::Relaxed) || self.renewing.swap(true, Ordering::AcqRel) {
-            return None;
-        }
-        Some(Refresh { entry: self.clone(), claimed: true, stale, recheck })
+        !waits && !self.renewing.load(Ordering::Relaxed)
     }
 
-    /// The same without a claim: everybody may.
-    pub(super) fn refresh(self: &Arc<Self>) -> Refresh {
-        Refresh { entry: self.clone(), claimed: false, stale: true, recheck: Duration::ZERO }
+    /// The right to renew it, unless somebody else was faster.
+    pub(super) fn claim(
+        self: &Arc<Self>,
+        stale: bool,
+        recheck: Duration,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<Refresh> {
+        let mut renewal = self.renewal_slot();
+        if renewal.is_some() {
+            return None;
+        }
+        let (newer, hears) = watch::channel(None);
+        *renewal = Some(Renewal(hears));
+        self.renewing.store(true, Ordering::Relaxed);
+        drop(renewal);
+        Some(Refresh { entry: self.clone(), stale, recheck, newer, _permit: permit })
+    }
+
+    /// What is to be heard of whoever renews it now.
+    pub(super) fn renewal(&self) -> Option<Renewal> {
+        self.renewal_slot().clone()
+    }
+
+    fn renewal_slot(&self) -> MutexGuard<'_, Option<Renewal>> {
+        self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Up to 49 days.
@@ -121,23 +151,30 @@ impl Entry {
 }
 
 impl Refresh {
-    /// Notes when it may be tried again.
-    pub(super) fn end(self, succeeded: bool, now: Instant) {
-        let retry_ms = if succeeded || self.recheck.is_zero() {
+    /// Tells those who wait of a better reply, and notes when it may be tried again where there is none.
+    pub(super) fn end(self, newer: Option<&Arc<Foreign>>, now: Instant) {
+        let retry_ms = if newer.is_some() || self.recheck.is_zero() {
             0
         } else {
             self.entry.age_ms(now) + self.recheck.as_millis() as u64
         };
-        if self.claimed {
-            self.entry.retry_ms.store(retry_ms, Ordering::Release);
-        }
+        self.entry.retry_ms.store(retry_ms, Ordering::Release);
+        self.newer.send_replace(newer.cloned());
     }
 }
 
 impl Drop for Refresh {
     fn drop(&mut self) {
-        if self.claimed {
-            self.entry.renewing.store(false, Ordering::Release);
-        }
+        let mut renewal = self.entry.renewal_slot();
+        *renewal = None;
+        self.entry.renewing.store(false, Ordering::Release);
+    }
+}
+
+impl Renewal {
+    /// The reply that takes the place of the one that is kept, as soon as it is there. None: there is no better one.
+    pub async fn newer(mut self) -> Option<Arc<Foreign>> {
+        let heard = self.0.wait_for(Option::is_some).await.ok()?;
+        heard.clone()
     }
 }

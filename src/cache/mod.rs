@@ -24,6 +24,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Semaphore;
+
 use crate::{
     answers::{
         code,
@@ -33,7 +35,7 @@ use crate::{
     records::name::Name,
 };
 use entry::Entry;
-pub use entry::Refresh;
+pub use entry::{Refresh, Renewal};
 use key::Asked;
 pub use options::{Options, Verify};
 use rules::Class;
@@ -48,9 +50,12 @@ pub struct Cache {
     disable_denial: Zones,
     success: Shelf,
     denial: Shelf,
+    /// One permit for each reply that is asked for anew.
+    renewals: Arc<Semaphore>,
     drops: AtomicU64,
     prefetches: AtomicU64,
     stale: AtomicU64,
+    unrenewed: AtomicU64,
 }
 
 /// What the cache knows about a question.
@@ -73,8 +78,11 @@ pub struct Hit {
     pub shown: Shown,
     /// Given to one who should ask upstreams and tell [`Cache::renew`].
     pub refresh: Option<Refresh>,
-    /// Upstreams are asked first, and the reply is used if they fail or take longer than this. `refresh` is there then.
+    /// Upstreams are asked first, and the reply is used if they fail or take longer than this. `refresh` is there
+    /// then, or `renewal`.
     pub verify: Option<Verify>,
+    /// Somebody else is asking them already.
+    pub renewal: Option<Renewal>,
     /// Whether it is a negative reply or an error.
     pub is_denial: bool,
 }
@@ -92,7 +100,13 @@ pub struct Counters {
     pub prefetches: u64,
     /// Replies that were used although they had run out.
     pub stale_served: u64,
+    /// Questions that were to be asked anew while too many were.
+    pub unrenewed: u64,
 }
+
+/// So many replies are asked for anew at a time: with 8 KiB for each question that waits, 8 MiB. Beyond it what is
+/// kept is used as it is, and the next client who asks for it may be luckier.
+pub const RENEWALS_MAX: usize = 1024;
 
 impl Cache {
     /// An empty one. Its octets are shared out to both kinds as the entries are.
@@ -107,9 +121,11 @@ impl Cache {
             success: Shelf::new(success, success_octets),
             denial: Shelf::new(denial, options.octets_max - success_octets),
             options,
+            renewals: Arc::new(Semaphore::new(RENEWALS_MAX)),
             drops: AtomicU64::new(0),
             prefetches: AtomicU64::new(0),
             stale: AtomicU64::new(0),
+            unrenewed: AtomicU64::new(0),
         }
     }
 
@@ -132,10 +148,10 @@ impl Cache {
         let left_secs = entry.left_secs(now);
         if left_secs > 0 {
             let refresh = self.prefetch(&entry, left_secs, now);
-            return Look::Hit(self.hit(entry, left_secs, question, refresh, None));
+            return Look::Hit(Hit { refresh, ..self.hit(entry, left_secs, question) });
         }
-        let (refresh, verify) = self.renewal(&entry, now);
-        Look::Stale(self.hit(entry, left_secs, question, refresh, verify))
+        let Renews { refresh, verify, renewal } = self.renews_stale(&entry, now);
+        Look::Stale(Hit { refresh, verify, renewal, ..self.hit(entry, left_secs, question) })
     }
 
     /// What may be used where upstreams gave no reply: only where stale replies may be used at all.
@@ -143,7 +159,7 @@ impl Cache {
         self.options.serve_stale.filter(|_| self.covers(name))?;
         let entry = self.find(&Asked::new(question, name), now)?;
         let left_secs = entry.left_secs(now);
-        Some(self.hit(entry, left_secs, question, None, None))
+        Some(self.hit(entry, left_secs, question))
     }
 
     /// Counts a reply that had run out and was used.
@@ -159,6 +175,7 @@ impl Cache {
             drops: self.drops.load(Ordering::Relaxed),
             prefetches: self.prefetches.load(Ordering::Relaxed),
             stale_served: self.stale.load(Ordering::Relaxed),
+            unrenewed: self.unrenewed.load(Ordering::Relaxed),
         }
     }
 
@@ -199,38 +216,39 @@ impl Cache {
         if hits < prefetch.hits || left_secs > near_secs as i64 {
             return None;
         }
-        let refresh = entry.claim(false, Duration::ZERO, now)?;
+        let refresh = self.claim(entry, false, Duration::ZERO, now)?;
         self.prefetches.fetch_add(1, Ordering::Relaxed);
         Some(refresh)
     }
 
-    /// Who asks for what has run out, and whether the client waits for it.
-    fn renewal(&self, entry: &Arc<Entry>, now: Instant) -> (Option<Refresh>, Option<Verify>) {
-        let Some(stale) = self.options.serve_stale else { return (None, None) };
+    /// Who asks for what has run out, and whether the client waits for it. Each client does where failures are not
+    /// remembered: for its own question, or for that of the one who was first.
+    fn renews_stale(&self, entry: &Arc<Entry>, now: Instant) -> Renews {
+        let Some(stale) = self.options.serve_stale else { return Renews::default() };
         let recheck = stale.failure_recheck;
-        match stale.verify {
-            Some(verify) if recheck.is_zero() => (Some(entry.refresh()), Some(verify)),
-            Some(verify) => {
-                let refresh = entry.claim(true, recheck, now);
-                let verify = refresh.is_some().then_some(verify);
-                (refresh, verify)
-            }
-            None => {
-                let refresh = entry.claim(true, recheck, now);
-                self.prefetches.fetch_add(u64::from(refresh.is_some()), Ordering::Relaxed);
-                (refresh, None)
-            }
-        }
+        let refresh = self.claim(entry, true, recheck, now);
+        let Some(verify) = stale.verify else {
+            self.prefetches.fetch_add(u64::from(refresh.is_some()), Ordering::Relaxed);
+            return Renews { refresh, ..Renews::default() };
+        };
+        let renewal = if refresh.is_none() && recheck.is_zero() { entry.renewal() } else { None };
+        let verify = (refresh.is_some() || renewal.is_some()).then_some(verify);
+        Renews { refresh, verify, renewal }
     }
 
-    fn hit(
-        &self,
-        entry: Arc<Entry>,
-        left_secs: i64,
-        question: &Question<'_>,
-        refresh: Option<Refresh>,
-        verify: Option<Verify>,
-    ) -> Hit {
+    /// The right to renew an entry. None where somebody has it, where it is too early, and where too many are renewed.
+    fn claim(&self, entry: &Arc<Entry>, stale: bool, recheck: Duration, now: Instant) -> Option<Refresh> {
+        if !entry.is_claimable(recheck, now) {
+            return None;
+        }
+        let Ok(permit) = self.renewals.clone().try_acquire_owned() else {
+            self.unrenewed.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        entry.claim(stale, recheck, permit)
+    }
+
+    fn hit(&self, entry: Arc<Entry>, left_secs: i64, question: &Question<'_>) -> Hit {
         let stale_ttl_secs = self.options.serve_stale.map(|stale| stale.ttl_secs).filter(|secs| *secs > 0);
         let ttl_secs = match stale_ttl_secs {
             Some(secs) if left_secs <= 0 => secs,
@@ -244,8 +262,17 @@ impl Cache {
             ttl: Ttl::All(ttl_secs),
             turn: None,
         };
-        Hit { is_denial: Class::of(&reply).is_denial(), reply, shown, refresh, verify }
+        let is_denial = Class::of(&reply).is_denial();
+        Hit { is_denial, reply, shown, refresh: None, verify: None, renewal: None }
     }
+}
+
+/// What becomes of something stale.
+#[derive(Default)]
+struct Renews {
+    refresh: Option<Refresh>,
+    verify: Option<Verify>,
+    renewal: Option<Renewal>,
 }
 
 /// AD is for those who know it (RFC 6840 section 5.7).

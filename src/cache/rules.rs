@@ -64,8 +64,17 @@ impl Cache {
             let shown = is_kept.then(|| self.store(question, name, reply, Some(&refresh), now));
             shown.filter(|_| renews)
         });
-        refresh.end(shown.is_some(), now);
+        refresh.end(reply.filter(|_| shown.is_some()), now);
         shown
+    }
+
+    /// How a reply is shown that upstreams gave to a question, whoever asked them.
+    pub fn shown(&self, question: &Question<'_>, reply: &Foreign) -> Shown {
+        Shown {
+            authenticated: may_be_authenticated(question) && reply.is_authenticated(),
+            ttl: Ttl::All(self.ttl_secs(Class::of(reply), reply)),
+            ..reply.as_it_came()
+        }
     }
 
     /// What a TTL of somebody else's reply, or of our own, becomes on its way through this cache.
@@ -113,11 +122,7 @@ impl Cache {
                 self.store_success(&asked, entry, refresh.is_some());
             }
         }
-        Shown {
-            authenticated: may_be_authenticated(question) && reply.is_authenticated(),
-            ttl: Ttl::All(ttl_secs),
-            ..reply.as_it_came()
-        }
+        self.shown(question, reply)
     }
 
     fn store_success(&self, asked: &Asked<'_>, mut entry: Entry, is_renewed: bool) {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Cache, Hit, Look, Options,
+    Cache, Hit, Look, Options, RENEWALS_MAX,
     options::{Kept, Prefetch, ServeStale, Verify},
 };
 use crate::{

@@ -41,9 +41,18 @@ impl Asking {
             search.ndots = 1;
         }
         let loaded = load(&config)?;
-        let (plan, mut store) = Server::tables(&config);
+        let (plan, mut store) = Server::offline(&config).map_err(|error| Failure(error.to_string()))?;
         store.apply(Change::Reset(loaded.picture), unix_secs());
         Ok(Explainer::new(Arc::new(Responder::new(plan)), Arc::new(Mutex::new(store))))
+    }
+}
+
+/// 0 where a name resolves, 1 where it does not, 2 where others would have to be asked.
+pub(super) fn exit_code(explanation: &Explanation) -> ExitCode {
+    match (explanation.resolves, explanation.undecided) {
+        (true, _) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+        (false, true) => ExitCode::from(2),
     }
 }
 

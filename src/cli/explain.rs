@@ -57,7 +57,7 @@ impl Explain {
         }
         let explanation = self.asking.explain(&request)?;
         print(&if self.json { json(&explanation)? } else { printable(&text(&explanation)) })?;
-        Ok(if explanation.resolves { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(asking::exit_code(&explanation))
     }
 }
 
@@ -83,8 +83,11 @@ fn text(explanation: &Explanation) -> String {
     let Explanation { name, from, resolver, ndots, program_sees, reason, suggestions, .. } = explanation;
     let mut lines = vec![format!("{name} from a pod in namespace {from}, {resolver} (ndots {ndots})")];
     lines.extend(table(explanation.steps.iter().enumerate().map(|(index, step)| row(index + 1, step)).collect()));
-    let verb = if explanation.resolves { "resolves" } else { "does not resolve" };
-    lines.push(format!("{verb}: the program sees {program_sees}"));
+    lines.push(match (explanation.resolves, explanation.undecided) {
+        (true, _) => format!("resolves: the program sees {program_sees}"),
+        (false, true) => "depends on who is asked: nobody is from here".into(),
+        (false, false) => format!("does not resolve: the program sees {program_sees}"),
+    });
     lines.extend(explanation.records.iter().map(|record| format!("  {} {}", record.rtype, record.data)));
     if !reason.is_empty() {
         lines.push(format!("  {reason}"));

@@ -39,7 +39,7 @@ impl Lookup {
         let explanation = self.asking.explain(&request)?;
         if !explanation.resolves {
             complain(&printable(&format!("{}: {}", self.name, explanation.reason)));
-            return Ok(ExitCode::FAILURE);
+            return Ok(asking::exit_code(&explanation));
         }
         print(&printable(&if self.qtype.is_some() { short(&explanation) } else { addresses(&explanation) }))
     }

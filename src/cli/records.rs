@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::{Failure, Inputs, load, print};
 use crate::{
     app::{Server, unix_secs},
+    config::{self, Config},
     objects::Change,
     records::{view::View, zone::Zone},
     respond::{
@@ -26,6 +27,22 @@ pub(super) struct Records {
     zone: Option<String>,
 }
 
+/// A comment, where names of a zone may be answered by what stands in front of the tables.
+fn in_front(config: &Config, zone: &Zone) -> String {
+    let has_zone = |server: &&config::Server| server.kubernetes.iter().any(|names| names.zones.contains(zone));
+    let Some(server) = config.servers.iter().find(has_zone) else { return String::new() };
+    let present = [
+        ("rewrite", !server.rewrite.is_empty()),
+        ("template", !server.template.is_empty()),
+        ("hosts", server.hosts.is_some()),
+    ];
+    let names: Vec<_> = present.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
+    match &names[..] {
+        [] => String::new(),
+        names => format!("; without what is answered by {}\n", names.join(", ")),
+    }
+}
+
 impl Records {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let config = self.inputs.config()?;
@@ -35,7 +52,7 @@ impl Records {
         store.apply(Change::Reset(loaded.picture), unix_secs());
         let views: Vec<&View> = plan.servers.iter().filter_map(|server| server.view.as_deref()).collect();
         let (view, zone) = self.find(&views)?;
-        print(&zone_file::text(zone, &listing::records(view, zone), &chosen))
+        print(&(in_front(&config, zone) + &zone_file::text(zone, &listing::records(view, zone), &chosen)))
     }
 
     fn find<'v>(&self, views: &[&'v View]) -> Result<(&'v View, &'v Zone), Failure> {

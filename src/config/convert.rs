@@ -1,6 +1,7 @@
 //! From a file as it is written to a [`Config`]: every value is looked at, every problem collected.
 
 mod outside;
+mod stages;
 
 use std::{
     fmt::Display,
@@ -14,6 +15,7 @@ use toml::Spanned;
 
 use super::{
     Completion, Config, Kubernetes, Reload, Search, Server, Snapshot, Tcp, Udp,
+    corefile::rewrite_rule,
     error::Problem,
     file::{self, CidrOrFalse},
 };
@@ -198,9 +200,9 @@ impl Checked {
             loop_check: self.loop_check(server.loop_check),
             errors: self.errors(server.errors),
             log: server.log.into_iter().filter_map(|log| self.log(log)).collect(),
-            rewrite: Vec::new(),
-            template: Vec::new(),
-            hosts: None,
+            rewrite: self.each(server.rewrite, rewrite_rule),
+            template: server.template.into_iter().filter_map(|template| self.template(template, &zones)).collect(),
+            hosts: self.hosts(server.hosts, &zones),
             zones,
             listen,
         }

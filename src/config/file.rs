@@ -4,9 +4,11 @@
 //! so that whatever is wrong with one can be shown.
 
 mod outside;
+mod stages;
 
 pub(super) use outside::{Cache, Consolidate, Errors, Forward, Log, Loop};
 use serde::Deserialize;
+pub(super) use stages::{Hosts, Template};
 use toml::Spanned;
 
 use super::UdpSockets;
@@ -134,6 +136,9 @@ pub(super) struct Server {
     pub(super) forward: Vec<Forward>,
     pub(super) errors: Errors,
     pub(super) log: Vec<Log>,
+    pub(super) rewrite: Vec<Spanned<String>>,
+    pub(super) template: Vec<Template>,
+    pub(super) hosts: Hosts,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -184,6 +189,9 @@ impl Default for Server {
             forward: Vec::new(),
             errors: Errors::default(),
             log: Vec::new(),
+            rewrite: Vec::new(),
+            template: Vec::new(),
+            hosts: Hosts::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Configurations in TOML, and the example that documents them.
 
+mod stages;
+
 use super::*;
 
 /// The errors of a text, each as its first line.

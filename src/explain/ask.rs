@@ -15,12 +15,15 @@ use hickory_proto::{
     rr::{RData, Record},
     serialize::binary::BinDecodable,
 };
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::{Builder, Handle},
+    time::timeout,
+};
 
 use crate::{
     answers::{code, find::Found},
     records::name::Name,
-    respond::{Asked, Begun, Memory, REPLY_OCTETS_MAX, Responder, Resumed, Transport},
+    respond::{Asked, Begun, Memory, REPLY_OCTETS_MAX, Responder, Resumed, Transport, way::Station},
     search::{self, finish::Finished},
 };
 
@@ -32,6 +35,10 @@ pub(super) struct Answer {
     pub(super) records: Vec<Record>,
     /// What was done about a name that was not finished.
     pub(super) finished: Option<Finished>,
+    /// The stages that it came to beside the tables.
+    pub(super) way: Vec<Station>,
+    /// Others would have to be asked, and are not here.
+    pub(super) unasked: bool,
     rcode: ResponseCode,
     authoritative: bool,
 }
@@ -49,18 +56,27 @@ pub(super) fn ask(responder: &Arc<Responder>, listener: usize, client: IpAddr, n
             resumed.outcome
         }),
     };
+    let way = responder.way(&packet, &asked);
+    let unasked = responder.plan().offline && way.iter().any(|station| matches!(station, Station::Forward(_)));
     let message = outcome.and_then(|outcome| Message::from_bytes(&reply[..outcome.reply_octets]).ok());
-    let Some(message) = message else { return Answer::none() };
+    let Some(message) = message else { return Answer { way, unasked, ..Answer::none() } };
     let (rcode, authoritative) = (message.metadata.response_code, message.metadata.authoritative);
     let reply = reply_of(rcode, &message.answers, qtype);
     let finished = outcome.and_then(|outcome| outcome.finished);
-    Answer { reply, records: message.answers, finished, rcode, authoritative }
+    Answer { reply, records: message.answers, finished, way, unasked, rcode, authoritative }
 }
 
 /// Asks others, for so long as somebody who wants an explanation waits. None where nobody can be asked.
 fn wait(responder: &Arc<Responder>, packet: &[u8], asked: &Asked) -> Option<Resumed> {
-    let runtime = Handle::try_current().ok()?;
-    runtime.block_on(async { timeout(PATIENCE, responder.resume(packet, asked)).await.ok().flatten() })
+    let resumed = async { timeout(PATIENCE, responder.resume(packet, asked)).await.ok().flatten() };
+    match Handle::try_current() {
+        Ok(runtime) => runtime.block_on(resumed),
+        // Who asks nobody needs a clock.
+        Err(_) if responder.plan().offline => {
+            Builder::new_current_thread().enable_time().build().ok()?.block_on(resumed)
+        }
+        Err(_) => None,
+    }
 }
 
 /// A whole search list may have to be asked for.
@@ -70,7 +86,34 @@ impl Answer {
     /// None came, or none that can be read.
     fn none() -> Self {
         let rcode = ResponseCode::ServFail;
-        Self { reply: search::Reply::Timeout, records: Vec::new(), finished: None, rcode, authoritative: false }
+        Self {
+            reply: search::Reply::Timeout,
+            records: Vec::new(),
+            finished: None,
+            way: Vec::new(),
+            unasked: false,
+            rcode,
+            authoritative: false,
+        }
+    }
+
+    /// The stages that had a say in the question itself, and not in where its answer leads.
+    pub(super) fn stages(&self) -> &[Station] {
+        let led = self.way.iter().position(|station| matches!(station, Station::Led(_)));
+        &self.way[..led.unwrap_or(self.way.len())]
+    }
+
+    /// Whether a stage has the question, and the cluster has no say in it.
+    pub(super) fn is_of_stages(&self) -> bool {
+        self.stages().last().is_some_and(|station| !matches!(station, Station::Rewritten { .. }))
+    }
+
+    /// The name that was asked for in the end, where rules have made another one of it.
+    pub(super) fn rewritten(&self) -> Option<Name> {
+        self.stages().iter().find_map(|station| match station {
+            Station::Rewritten { name, .. } => Name::parse(name).ok(),
+            _ => None,
+        })
     }
 
     /// What the tables said, as far as the reply shows it.

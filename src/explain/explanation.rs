@@ -27,6 +27,9 @@ pub struct Explanation {
     pub search: Vec<String>,
     /// Whether the program gets what it wants.
     pub resolves: bool,
+    /// Whether that depends on others, who are not asked here.
+    #[serde(default)]
+    pub undecided: bool,
     /// The result in the words of its language: `addresses`, `EAI_NONAME`, `no such host`, ...
     pub program_sees: String,
     /// Why, in the cluster's terms.
@@ -60,7 +63,8 @@ pub struct Reply {
     /// QTYPE.
     #[serde(rename = "type")]
     pub qtype: String,
-    /// `ANSWER`, `CNAME` (an alias of nothing), `NODATA`, `NXDOMAIN`, `SERVFAIL`, `REFUSED`, ...
+    /// `ANSWER`, `CNAME` (an alias of nothing), `NODATA`, `NXDOMAIN`, `SERVFAIL`, `REFUSED`, ..., and `FORWARDED`
+    /// where others would say, who are not asked.
     pub result: String,
     /// The answer.
     pub records: Vec<Record>,
@@ -96,9 +100,15 @@ impl Reply {
         let records = records.iter().map(Record::new).collect();
         Self { qtype: type_name(qtype), result: result(reply).into(), records }
     }
+
+    /// Others would have to be asked.
+    pub(super) fn forwarded(qtype: u16) -> Self {
+        Self { qtype: type_name(qtype), result: "FORWARDED".into(), records: Vec::new() }
+    }
 }
 
-fn result(reply: search::Reply) -> &'static str {
+/// The name of a reply.
+pub(super) fn result(reply: search::Reply) -> &'static str {
     match reply {
         search::Reply::Answer => "ANSWER",
         search::Reply::Alias => "CNAME",

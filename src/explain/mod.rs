@@ -1,7 +1,7 @@
 //! Why a name resolves for a program in a pod, or why not, in the cluster's terms.
 //!
 //! ```text
-//! Request ─► search::walk ─► each question ─► Responder::answer ─► what the program sees
+//! Request ─► search::walk ─► each question ─► Responder::begin ─► what the program sees
 //!                                  └─► meaning ─► reason, near misses ─► Explanation
 //! ```
 //!
@@ -9,7 +9,8 @@
 //! explanation that had rules of its own would be wrong as soon as one of them changes. What is
 //! added here are facts that no record holds (endpoints that are not ready, Services in other
 //! namespaces, names that are nearly right). They are read from the tables, and from the [`Store`]
-//! under its lock, for one Service at a time.
+//! under its lock, for one Service at a time. Which stages beside the tables a question comes to is asked of
+//! [`Responder::way`]. Where nobody can be asked elsewhere, it is said who would be.
 
 mod ask;
 pub mod cluster;
@@ -19,6 +20,7 @@ mod near;
 mod reason;
 mod request;
 mod sentence;
+mod stages;
 
 use std::{
     collections::HashMap,
@@ -79,6 +81,7 @@ impl Explainer {
             ndots: settings.ndots,
             search: settings.search,
             resolves: walk.resolves(),
+            undecided: case.is_undecided(),
             program_sees: walk.program_sees().into(),
             reason: reason.sentence,
             suggestions: reason.suggestions,
@@ -174,8 +177,10 @@ fn listener(plan: &Plan) -> usize {
 impl Case<'_> {
     fn step(&self, step: &search::Step) -> Step {
         let answer = |qtype: u16| self.answers.get(&(step.name.clone()?, qtype));
-        let reply =
-            |&(qtype, reply): &(u16, _)| Reply::new(qtype, reply, answer(qtype).map_or(&[], |answer| &answer.records));
+        let reply = |&(qtype, reply): &(u16, search::Reply)| match answer(qtype) {
+            Some(answer) if answer.unasked && answer.records.is_empty() => Reply::forwarded(qtype),
+            answer => Reply::new(qtype, reply, answer.map_or(&[], |answer| &answer.records)),
+        };
         Step {
             candidate: step.candidate.clone(),
             replies: step.replies.iter().map(reply).collect(),
@@ -190,6 +195,10 @@ impl Case<'_> {
         if let Some(phrase) = self.finished(step).and_then(finished_phrase) {
             return phrase.into();
         }
+        let way = self.way(step);
+        if !way.is_empty() {
+            return way;
+        }
         let Some((answer, meaning)) = self.first_without_records(step) else { return String::new() };
         let phrase = match meaning.map(|meaning| meaning.why) {
             Some(Some(why)) => why.phrase(),
@@ -197,6 +206,15 @@ impl Case<'_> {
             _ => "an alias of a name that no zone of this server has",
         };
         phrase.into()
+    }
+
+    /// What became of a candidate beside the tables.
+    fn way(&self, step: &search::Step) -> String {
+        let answered = step.replies.iter().filter_map(|(qtype, _)| {
+            let answer = self.answers.get(&(step.name.clone()?, *qtype))?;
+            Some(stages::of(&answer.way, &step.candidate, *qtype, answer.unasked))
+        });
+        answered.into_iter().find(|way| !way.is_empty()).unwrap_or_default()
     }
 
     fn finished(&self, step: &search::Step) -> Option<Finished> {

@@ -12,13 +12,15 @@ use hickory_proto::rr::RData;
 use super::{
     Answers, Explainer, Request, SUGGESTIONS_MAX,
     ask::Answer,
+    explanation,
     meaning::{Front, Meaning, Subject},
     near::{self, Near},
-    sentence,
+    sentence, stages,
 };
 use crate::{
     answers::why::Why,
     records::name::Name,
+    respond::way::Station,
     search::{Heard, Outcome, Reply, ResolvConf, Resolver, Step, Walk, finish::Finished},
 };
 
@@ -87,7 +89,9 @@ impl Case<'_> {
         if self.walk.resolves() {
             return self.found();
         }
-        let whole = [self.unasked(), self.trailing_dot(), self.resolver(), self.search_list()];
+        // Of resolvers nothing is known where a reply is not.
+        let resolver = if self.is_undecided() { None } else { self.resolver() };
+        let whole = [self.unasked(), self.trailing_dot(), resolver, self.search_list()];
         let of_steps = self.walk.steps.iter().filter_map(|step| self.of_step(step));
         let findings = whole.into_iter().flatten().chain(of_steps);
         // Of two that weigh the same the first: resolvers ask the nearest first.
@@ -109,7 +113,14 @@ impl Case<'_> {
                 }
             }
         };
-        Finding::new(Weight::There, sentence)
+        let way = self.walk.steps.last().map(|step| self.way(step)).unwrap_or_default();
+        let parts = [&*way, &*sentence].into_iter().filter(|part| !part.is_empty());
+        Finding::new(Weight::There, parts.collect::<Vec<_>>().join(". "))
+    }
+
+    /// Whether it would resolve if those said so to whom it is forwarded.
+    pub(super) fn is_undecided(&self) -> bool {
+        !self.walk.resolves() && self.answers.values().any(|answer| answer.unasked)
     }
 
     /// Whether a lookup of another name, with all else as it is, gets there.
@@ -188,7 +199,10 @@ impl Case<'_> {
         let name = step.name.as_ref()?;
         step.replies.iter().find_map(|&(qtype, _)| {
             let answer = self.answers.get(&(name.clone(), qtype)).filter(|answer| wanted(answer))?;
-            let target = self.target(step, answer);
+            if answer.is_of_stages() {
+                return Some((answer, None));
+            }
+            let target = answer.rewritten().or_else(|| self.target(step, answer));
             let meant = target.as_ref().unwrap_or(name);
             Some((answer, Meaning::of(self.explainer.plan(), self.explainer.listener, meant, qtype, answer)))
         })
@@ -208,18 +222,27 @@ impl Case<'_> {
     fn of_step(&self, step: &Step) -> Option<Finding> {
         let (answer, meaning) = self.first_without_records(step)?;
         let Some(meaning) = meaning else { return Some(self.outside(step, answer)) };
-        let Some(why) = meaning.why else { return Some(self.alias(&meaning)) };
-        let sentence = || sentence::of(self.explainer, self.request, &meaning);
-        Some(match (&meaning.subject, why) {
+        let Some(why) = meaning.why else { return Some(self.alias(&meaning, answer)) };
+        let finding = self.of_cluster(&meaning, why);
+        if answer.rewritten().is_none() {
+            return Some(finding);
+        }
+        let sentence = format!("{}: {}", self.way(step), finding.sentence);
+        Some(Finding { sentence, weight: finding.weight.max(Weight::There), ..finding })
+    }
+
+    fn of_cluster(&self, meaning: &Meaning<'_>, why: Why) -> Finding {
+        let sentence = || sentence::of(self.explainer, self.request, meaning);
+        match (&meaning.subject, why) {
             (_, Why::Incomplete) => Finding::new(Weight::Unknown, sentence()),
             (Subject::Service { service, namespace, front, index }, Why::Service) => {
-                self.no_service(&meaning, &Wanted { service, namespace, front, index: *index })
+                self.no_service(meaning, &Wanted { service, namespace, front, index: *index })
             }
             (Subject::Service { service, namespace, front, index }, Why::Namespace) => {
-                self.no_namespace(&meaning, &Wanted { service, namespace, front, index: *index })
+                self.no_namespace(meaning, &Wanted { service, namespace, front, index: *index })
             }
             (Subject::Service { front: Front::Port { port, .. }, .. }, Why::Port) => {
-                let near = near::closest(port, sentence::ports(&meaning).iter().map(String::as_str));
+                let near = near::closest(port, sentence::ports(meaning).iter().map(String::as_str));
                 let names = near.map(|near| self.with_label(0, &format!("_{near}"))).into_iter().collect();
                 let suggestions = self.that_resolve(names);
                 Finding { suggestions, ..Finding::new(Weight::There, sentence()) }
@@ -231,7 +254,7 @@ impl Case<'_> {
             (Subject::Namespace(_), Why::Empty) => Finding::new(Weight::Beside, sentence()),
             (Subject::Namespace(_), _) => Finding::new(Weight::Farfetched, sentence()),
             (Subject::Other, _) => Finding::new(Weight::Shape, sentence()),
-        })
+        }
     }
 
     fn outside(&self, step: &Step, answer: &Answer) -> Finding {
@@ -241,13 +264,25 @@ impl Case<'_> {
             _ if is_public(name) => Weight::Public,
             _ => Weight::Outside,
         };
-        Finding::new(weight, format!("{name} lies outside of the cluster, and this server asks no others"))
+        let way = self.way(step);
+        match answer.stages().last() {
+            None => Finding::new(weight, format!("{name} lies outside of the cluster, and this server asks no others")),
+            Some(Station::Forward(_)) if answer.unasked => Finding::new(weight, format!("{name} is {way}")),
+            Some(Station::Forward(_)) => {
+                Finding::new(weight, format!("{name} is {way}: {}", explanation::result(answer.reply)))
+            }
+            Some(_) => Finding::new(Weight::There, format!("{name}: {way}")),
+        }
     }
 
     /// An ExternalName that leads out of the cluster, where this server does not follow.
-    fn alias(&self, meaning: &Meaning<'_>) -> Finding {
+    fn alias(&self, meaning: &Meaning<'_>, answer: &Answer) -> Finding {
         let finding = Finding::new(Weight::There, sentence::found(self.explainer, meaning));
+        let beyond = stages::of(answer.way.get(answer.stages().len() + 1..).unwrap_or_default(), "", 0, answer.unasked);
         match sentence::target(meaning) {
+            Some(target) if !beyond.is_empty() => {
+                Finding { sentence: format!("ExternalName points to {target}: {beyond}"), ..finding }
+            }
             Some(target) => {
                 let sentence = sentence::outside_target(&target);
                 Finding { sentence, ..finding }.suggesting(self.that_resolve(vec![target]))

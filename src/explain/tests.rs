@@ -1,5 +1,7 @@
 //! A cluster, a lookup, and the sentence that explains it.
 
+mod stages;
+
 use super::{cluster::Listing, *};
 use crate::{
     objects::{
@@ -244,7 +246,7 @@ fn the_json_is_as_it_is_documented() {
     let expected = serde_json::json!({
         "name": "backend-service", "from": "default", "resolver": "glibc", "type": "A+AAAA", "ndots": 5,
         "search": ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"],
-        "resolves": false, "program_sees": "EAI_NONAME",
+        "resolves": false, "undecided": false, "program_sees": "EAI_NONAME",
         "reason": "Service backend-service exists in namespace example, not in default: did you mean backend-service.example?",
         "suggestions": ["backend-service.example"],
         "records": [],

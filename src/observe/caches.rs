@@ -61,6 +61,7 @@ impl CacheTotals {
         self.counters.drops += counters.drops;
         self.counters.prefetches += counters.prefetches;
         self.counters.stale_served += counters.stale_served;
+        self.counters.unrenewed += counters.unrenewed;
     }
 
     /// Adds what a cache has done. It is gone, with all it held.
@@ -76,7 +77,7 @@ impl CacheTotals {
 }
 
 /// The families of all caches.
-pub(super) fn families(caches: &Caches) -> [MetricFamily; 9] {
+pub(super) fn families(caches: &Caches) -> [MetricFamily; 10] {
     let mut requests = Family::counter("coredns_cache_requests_total", "The count of cache requests.");
     let mut hits = Family::counter("coredns_cache_hits_total", "The count of cache hits.");
     let mut misses = Family::counter(
@@ -94,6 +95,10 @@ pub(super) fn families(caches: &Caches) -> [MetricFamily; 9] {
         Family::counter("coredns_cache_prefetch_total", "The number of times the cache has prefetched a cached item.");
     let mut stale =
         Family::counter("coredns_cache_served_stale_total", "The number of requests served from stale cache entries.");
+    let mut unrenewed = Family::counter(
+        "clusterdns_cache_renewals_refused_total",
+        "Replies that were used as they were and not asked for anew, because too many were asked for anew.",
+    );
     for (CacheLabels { server, zones }, totals) in caches {
         let labels = [("server", &**server), ("view", ""), ("zones", zones)];
         let counters = &totals.counters;
@@ -102,6 +107,7 @@ pub(super) fn families(caches: &Caches) -> [MetricFamily; 9] {
         drops.push(&labels, counters.drops);
         prefetches.push(&labels, counters.prefetches);
         stale.push(&labels, counters.stale_served);
+        unrenewed.push(&labels, counters.unrenewed);
         let kinds = [("success", Looked::Success, counters.success), ("denial", Looked::Denial, counters.denial)];
         for (kind, looked, shelf) in kinds {
             let labels = [&labels[..], &[("type", kind)]].concat();
@@ -111,5 +117,5 @@ pub(super) fn families(caches: &Caches) -> [MetricFamily; 9] {
             evictions.push(&labels, shelf.evictions);
         }
     }
-    [requests, hits, misses, entries, octets, evictions, drops, prefetches, stale].map(Family::finish)
+    [requests, hits, misses, entries, octets, evictions, drops, prefetches, stale, unrenewed].map(Family::finish)
 }

@@ -20,7 +20,7 @@ use hickory_proto::{
 };
 
 use super::{
-    Transport,
+    By, Transport,
     led::{self, Books},
     onward::{Heard, Onward, Said, Unsaid},
     query::Query,
@@ -42,9 +42,9 @@ impl Onward {
     /// Asks the stages in front of the tables of this route's server, then the tables.
     pub(super) async fn early(&self, route: usize, query: Query, hops_left: usize) -> Heard {
         match self.rewritten(route, &query) {
-            Err(error) => Err(Unsaid::stopped(route, Some(error))),
+            Err(error) => Err(Unsaid::stopped(Books::by(By::Rewrite, route), Some(error))),
             Ok(None) => self.behind(route, query, hops_left).await,
-            Ok(Some(Rewritten { name, qtype, qclass, options, restores })) => {
+            Ok(Some(Rewritten { name, qtype, qclass, options, restores, .. })) => {
                 let changed = query.changed(&name, [qtype, qclass], options.as_deref());
                 match self.behind(route, changed.clone(), hops_left).await {
                     Ok(said) => self.restored(&query, &changed, said, &restores, hops_left).await,
@@ -60,17 +60,18 @@ impl Onward {
     /// Behind what changes questions.
     async fn behind(&self, route: usize, query: Query, hops_left: usize) -> Heard {
         let Early { templates, hosts, .. } = &self.responder.server(route).stages.early;
+        let (by_template, by_hosts) = (Books::by(By::Template, route), Books::by(By::Hosts, route));
         let verdict = self.asked_of(templates.as_deref(), &query, |templates, inquiry| templates.answer(inquiry));
         match verdict {
-            Verdict::Reply(reply) => return self.followed(route, &query, reply, hops_left).await,
-            Verdict::Fail(error) => return Err(Unsaid::stopped(route, error)),
+            Verdict::Reply(reply) => return self.followed(&query, self.own(reply, by_template), hops_left).await,
+            Verdict::Fail(error) => return Err(Unsaid::stopped(by_template, error)),
             Verdict::Pass => {}
         }
         let hosts =
             self.asked_of(hosts.as_deref(), &query, |hosts, inquiry| hosts.answer(inquiry.name, inquiry.question));
         match hosts {
-            Verdict::Reply(reply) => Ok(self.own(reply, Books::of(route))),
-            Verdict::Fail(error) => Err(Unsaid::stopped(route, error)),
+            Verdict::Reply(reply) => Ok(self.own(reply, by_hosts)),
+            Verdict::Fail(error) => Err(Unsaid::stopped(by_hosts, error)),
             Verdict::Pass => self.lead(Some(route), query, hops_left).await,
         }
     }
@@ -84,8 +85,7 @@ impl Onward {
     }
 
     /// The reply of a template. Whoever asks for addresses gets those that its CNAMEs lead to, as far as there are any.
-    async fn followed(&self, route: usize, query: &Query, reply: Foreign, hops_left: usize) -> Heard {
-        let said = self.own(reply, Books::of(route));
+    async fn followed(&self, query: &Query, said: Said, hops_left: usize) -> Heard {
         let mut name = QueryName::new();
         let qtype = query.read(&mut name).qtype;
         let unfit = || Unsaid::unfit(said.books);
@@ -101,7 +101,7 @@ impl Onward {
             };
             message.answers.push(record);
             if let Some(target) = target
-                && let Ok(rest) = self.hop(query.about(&target), hops_left).await
+                && let Some(rest) = self.followed_to(query.about(&target), hops_left).await
             {
                 message.metadata.truncation |= rest.reply.is_truncated();
                 message.answers.extend(shown(&rest).ok_or_else(unfit)?.answers);
@@ -112,7 +112,7 @@ impl Onward {
     }
 
     /// What stages may want to know.
-    fn inquiry<'q>(&self, question: &'q Question<'q>, name: &'q QueryName) -> Inquiry<'q> {
+    pub(super) fn inquiry<'q>(&self, question: &'q Question<'q>, name: &'q QueryName) -> Inquiry<'q> {
         let port = self.responder.plan().listeners[self.asked.listener].address.port();
         let over_tcp = self.asked.transport == Transport::Tcp;
         Inquiry { question, name, client: self.asked.client, over_tcp, port, listener: self.asked.listener }
@@ -120,7 +120,7 @@ impl Onward {
 
     // ----------- Rewriting -------------------------------------------------
 
-    fn rewritten(&self, route: usize, query: &Query) -> Result<Option<Rewritten>, String> {
+    pub(super) fn rewritten(&self, route: usize, query: &Query) -> Result<Option<Rewritten>, String> {
         let Some(rewriter) = &self.responder.server(route).stages.early.rewriter else { return Ok(None) };
         let mut name = QueryName::new();
         let question = query.read(&mut name);
@@ -144,7 +144,7 @@ impl Onward {
                 && let Some((index, target)) = rename.target(&message)
             {
                 // Where there is nothing, the reply stays.
-                if let Ok(rest) = self.hop(changed.about(&target), hops_left).await {
+                if let Some(rest) = self.followed_to(changed.about(&target), hops_left).await {
                     retarget(&mut message, index, &target, &rest).ok_or_else(unfit)?;
                 }
             }
@@ -178,7 +178,7 @@ fn retarget(message: &mut Message, index: usize, target: &[u8], rest: &Said) -> 
 
 impl Unsaid {
     /// A stage that hands on nothing has nothing.
-    fn stopped(route: usize, error: Option<String>) -> Self {
-        Self { rcode: code::SERVFAIL, why: Why::Stopped, error, books: Books::of(route) }
+    fn stopped(books: Books, error: Option<String>) -> Self {
+        Self { rcode: code::SERVFAIL, why: Why::Stopped, error, books }
     }
 }

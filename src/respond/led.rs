@@ -106,10 +106,12 @@ pub(super) fn joined(partial: &Foreign, rest: &Foreign, ttl: Ttl) -> Option<Fore
 pub(super) fn aliased(query: &Query, candidate: &[u8], said: &Foreign, ttl: Ttl) -> Option<Foreign> {
     let asked = Message::from_vec(query.message()).ok()?;
     let mut message = as_shown(said, ttl)?;
-    // There is no alias without records, as with an ExternalName (behaviour A4).
-    if let Some(ttl_secs) = message.answers.iter().map(|record| record.ttl).min() {
+    let target = Name::from_bytes(candidate).ok()?;
+    // It lasts as long as what it points at, as with autopath (behaviour D1). There is no alias without records, as
+    // with an ExternalName (behaviour A4).
+    let own = message.answers.iter().find(|record| record.name == target);
+    if let Some(ttl_secs) = own.or(message.answers.first()).map(|record| record.ttl) {
         let owner = asked.queries.first()?.name().clone();
-        let target = Name::from_bytes(candidate).ok()?;
         message.answers.insert(0, Record::from_rdata(owner, ttl_secs, RData::CNAME(CNAME(target))));
     }
     message.queries = asked.queries;

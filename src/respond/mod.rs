@@ -25,7 +25,12 @@ pub mod plan;
 mod query;
 pub mod serving;
 mod stages;
+mod stale;
 pub mod starting;
+#[cfg(test)]
+mod tests;
+mod trouble;
+pub mod way;
 pub mod zone_file;
 
 use std::{net::IpAddr, sync::atomic::Ordering, time::Instant};
@@ -48,7 +53,7 @@ use crate::{
     search::finish::{Finished, SearchList},
 };
 pub use onward::Resumed;
-pub use outcome::{Asked, Begun, By, Exchange, Looked, Outcome, Transport};
+pub use outcome::{Asked, Begun, By, Exchange, Looked, Outcome, Transport, Trouble};
 pub(crate) use outcome::{Ending, Next, Written};
 use plan::{Listener, Plan, Server, ShortCut};
 use starting::Starting;

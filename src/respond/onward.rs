@@ -11,14 +11,12 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{Arc, Mutex},
+    time::Instant,
 };
 
-use tokio::time::timeout;
-
 use super::{
-    Asked, By, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport,
+    Asked, By, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport, Trouble,
     led::{self, Books, Lead},
     plan::Server,
     query::Query,
@@ -44,16 +42,17 @@ pub struct Resumed {
     /// What became of the question.
     pub outcome: Outcome,
     /// What went wrong, for the log.
-    pub error: Option<String>,
+    pub troubles: Vec<Trouble>,
 }
 
 /// Asks others for one client.
-#[derive(Clone)]
 pub(super) struct Onward {
     pub(super) responder: Arc<Responder>,
     pub(super) asked: Asked,
     /// How long a reply the client takes. What others are asked says another size.
     limit_octets: usize,
+    /// What went wrong on the way. The client may have an answer all the same.
+    pub(super) troubles: Mutex<Vec<Trouble>>,
 }
 
 /// What was said to a question.
@@ -79,9 +78,7 @@ pub(super) type Heard = Result<Said, Unsaid>;
 type Boxed<'a> = Pin<Box<dyn Future<Output = Heard> + Send + 'a>>;
 
 /// A name leads on so often: an alias of an alias of a completed name is three.
-const HOPS_MAX: usize = 8;
-/// What is stale is used after so long in any case.
-const PATIENCE_MAX: Duration = Duration::from_secs(5);
+pub(super) const HOPS_MAX: usize = 8;
 /// What an OPT record and an Extended DNS Error take, beside the options that are repeated.
 const OPT_OCTETS: usize = 128;
 
@@ -107,14 +104,20 @@ impl Responder {
 }
 
 impl Onward {
-    fn of(responder: Arc<Responder>, asked: &Asked, question: &Question<'_>) -> Self {
-        Self { responder, asked: *asked, limit_octets: asked.limit_octets(question) }
+    pub(super) fn of(responder: Arc<Responder>, asked: &Asked, question: &Question<'_>) -> Self {
+        Self { responder, asked: *asked, limit_octets: asked.limit_octets(question), troubles: Mutex::default() }
+    }
+
+    /// The same for a question that goes on without the client.
+    pub(super) fn aside(&self) -> Self {
+        let Self { responder, asked, limit_octets, .. } = self;
+        Self { responder: responder.clone(), asked: *asked, limit_octets: *limit_octets, troubles: Mutex::default() }
     }
 
     /// What a client would hear that asks this: where a name leads to another one.
     pub(super) fn hop(&self, query: Query, hops_left: usize) -> Boxed<'_> {
         Box::pin(async move {
-            let Some(hops_left) = hops_left.checked_sub(1) else { return Err(Unsaid::endless()) };
+            let Some(hops_left) = hops_left.checked_sub(1) else { return Err(self.endless(&query)) };
             self.lead(None, query, hops_left).await
         })
     }
@@ -133,7 +136,7 @@ impl Onward {
                 Lead::Early(route) => self.led_early(route, query, hops_left).await,
                 Lead::Chase { partial, target, books } => {
                     // Whatever becomes of the target, the alias exists (behaviour A4).
-                    let Ok(rest) = self.hop(query.about(&target), hops_left).await else {
+                    let Some(rest) = self.followed_to(query.about(&target), hops_left).await else {
                         return Ok(self.own(partial, books));
                     };
                     let joined = led::joined(&partial, &rest.reply, rest.shown.ttl);
@@ -151,6 +154,17 @@ impl Onward {
         Box::pin(self.early(route, query, hops_left))
     }
 
+    /// What a CNAME leads to, unless that fails.
+    pub(super) async fn followed_to(&self, query: Query, hops_left: usize) -> Option<Said> {
+        match self.hop(query.clone(), hops_left).await {
+            Ok(said) => Some(said),
+            Err(unsaid) => {
+                self.note(&query, unsaid);
+                None
+            }
+        }
+    }
+
     /// The first of the names that exists, whatever its types, is what was meant.
     async fn complete(
         &self,
@@ -161,7 +175,9 @@ impl Onward {
         hops_left: usize,
     ) -> Heard {
         for candidate in candidates {
-            let said = self.hop(query.about(&candidate), hops_left).await?;
+            // Whatever answers, the question is one of the server that it came to.
+            let of_here = |unsaid: Unsaid| Unsaid { books: Books { route: books.route, ..unsaid.books }, ..unsaid };
+            let said = self.hop(query.about(&candidate), hops_left).await.map_err(of_here)?;
             if said.reply.rcode() == code::NXDOMAIN {
                 continue;
             }
@@ -200,15 +216,7 @@ impl Onward {
                 self.renew_aside(route, query, hit.refresh.take());
                 Ok(Said::kept(hit, route))
             }
-            Look::Stale(mut hit) => match (hit.verify, hit.refresh.take()) {
-                (Some(verify), Some(refresh)) => {
-                    Box::pin(self.verify(cache, route, query, verify.timeout, refresh, hit)).await
-                }
-                (_, refresh) => {
-                    self.renew_aside(route, query, refresh);
-                    Ok(Said::stale(cache, hit, route))
-                }
-            },
+            Look::Stale(hit) => Ok(Box::pin(self.stale(cache, route, query, hit)).await),
             Look::Miss => match self.fetch(route, &query, &question, &name).await {
                 Err(unsaid) => match cache.fallback(&question, &name, Instant::now()) {
                     Some(hit) => Ok(Said::stale(cache, hit, route)),
@@ -221,34 +229,16 @@ impl Onward {
         }
     }
 
-    /// Something stale is used where nothing newer comes in time. What comes later is kept.
-    async fn verify(
-        &self,
-        cache: &Cache,
-        route: usize,
-        query: Query,
-        patience: Option<Duration>,
-        refresh: Refresh,
-        stale: Hit,
-    ) -> Heard {
-        let onward = self.clone();
-        let newer = tokio::spawn(async move { onward.renew(route, query, refresh).await });
-        match timeout(patience.unwrap_or(PATIENCE_MAX), newer).await {
-            Ok(Ok(Some(said))) => Ok(said),
-            _ => Ok(Said::stale(cache, stale, route)),
-        }
-    }
-
     /// Renews what a cache has for the next client, and lets nobody wait for it.
-    fn renew_aside(&self, route: usize, query: Query, refresh: Option<Refresh>) {
+    pub(super) fn renew_aside(&self, route: usize, query: Query, refresh: Option<Refresh>) {
         if let Some(refresh) = refresh {
-            let onward = self.clone();
+            let onward = self.aside();
             tokio::spawn(async move { drop(onward.renew(route, query, refresh).await) });
         }
     }
 
     /// Asks upstreams for what a cache has. None where that remains the better answer.
-    async fn renew(&self, route: usize, query: Query, refresh: Refresh) -> Option<Said> {
+    pub(super) async fn renew(&self, route: usize, query: Query, refresh: Refresh) -> Option<Said> {
         let server = self.responder.server(route);
         let mut name = QueryName::new();
         let question = query.read(&mut name);
@@ -288,6 +278,9 @@ impl Onward {
             Transport::Tcp => Over::Tcp,
         };
         let asking = Asking { query: query.message(), over, reply_octets_max };
+        if self.responder.plan().offline {
+            return Err(Unsaid::nobody(route, server.unanswered));
+        }
         let mut takers = server.stages.takers(name).peekable();
         while let Some(forwarder) = takers.next() {
             let answer = forwarder.ask(&asking).await.map_err(|failure| Unsaid::failed(&failure, route))?;
@@ -304,14 +297,14 @@ impl Onward {
     fn written(&self, question: &Question<'_>, heard: Heard) -> Resumed {
         let limit_octets = self.limit_octets;
         let options = question.edns.map_or(0, |edns| edns.options.len());
-        let (mut reply, error, rcode, books, octets);
+        let (mut reply, rcode, books, octets);
         match heard {
             Ok(said) => {
                 let rotates = said.books.route.is_some_and(|route| self.responder.server(route).rotate);
                 let shown = Shown { turn: rotates.then(|| fastrand::u32(..)), ..said.shown };
                 reply = vec![0; (said.reply.octets() + options + OPT_OCTETS).min(REPLY_OCTETS_MAX)];
                 octets = said.reply.write(question, &shown, limit_octets, &mut reply);
-                (rcode, books, error) = (said.reply.rcode(), said.books, None);
+                (rcode, books) = (said.reply.rcode(), said.books);
             }
             Err(unsaid) => {
                 reply = vec![0; question.name.len() + options + 2 * OPT_OCTETS];
@@ -319,7 +312,8 @@ impl Onward {
                 let mut failure = Reply::new(question, limit_octets, &mut targets, &mut reply);
                 let why = self.responder.plan().tells_why.then_some(unsaid.why);
                 octets = failure.finish(question, 0, unsaid.rcode, why);
-                (rcode, books, error) = (unsaid.rcode, unsaid.books, unsaid.error);
+                (rcode, books) = (unsaid.rcode, unsaid.books);
+                self.note(&Query::onward(question), unsaid);
             }
         }
         reply.truncate(octets);
@@ -333,13 +327,13 @@ impl Onward {
             by: books.by,
             reply_octets: octets,
         };
-        Resumed { reply, outcome, error }
+        Resumed { reply, outcome, troubles: self.troubles() }
     }
 }
 
 impl Said {
     /// Something that had run out, used all the same.
-    fn stale(cache: &Cache, hit: Hit, route: usize) -> Self {
+    pub(super) fn stale(cache: &Cache, hit: Hit, route: usize) -> Self {
         cache.count_stale();
         Self::kept(hit, route)
     }
@@ -366,9 +360,9 @@ impl Unsaid {
         Self { rcode: code::SERVFAIL, why: Why::NoReply, error, books }
     }
 
-    fn endless() -> Self {
+    pub(super) fn endless(books: Books) -> Self {
         let error = Some(format!("a name leads to another one more than {HOPS_MAX} times"));
-        Self { rcode: code::SERVFAIL, why: Why::Target, error, books: Books::default() }
+        Self { rcode: code::SERVFAIL, why: Why::Target, error, books }
     }
 
     fn nobody(route: usize, rcode: u16) -> Self {
@@ -378,6 +372,10 @@ impl Unsaid {
 
 impl Books {
     pub(super) fn of(route: usize) -> Self {
-        Self { route: Some(route), by: By::Forward, ..Self::default() }
+        Self::by(By::Forward, route)
+    }
+
+    pub(super) fn by(by: By, route: usize) -> Self {
+        Self { route: Some(route), by, ..Self::default() }
     }
 }

@@ -104,6 +104,23 @@ pub enum By {
     Cache,
     /// Upstreams, or nobody of those that were asked.
     Forward,
+    /// A rule for questions, which made none of one.
+    Rewrite,
+    /// A template.
+    Template,
+    /// A hosts file, or the entries beside it.
+    Hosts,
+}
+
+/// A question that failed, for the log: a client's own, or one that was asked on its account.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Its message.
+    pub query: Vec<u8>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What went wrong.
+    pub error: String,
 }
 
 /// How a reply ends.
@@ -206,7 +223,7 @@ impl Asked {
 
 impl By {
     /// All of them, in their order.
-    pub const ALL: [Self; 3] = [Self::Tables, Self::Cache, Self::Forward];
+    pub const ALL: [Self; 6] = [Self::Tables, Self::Cache, Self::Forward, Self::Rewrite, Self::Template, Self::Hosts];
 
     /// CoreDNS's name of it.
     pub fn name(self) -> &'static str {
@@ -214,6 +231,9 @@ impl By {
             Self::Tables => "kubernetes",
             Self::Cache => "cache",
             Self::Forward => "forward",
+            Self::Rewrite => "rewrite",
+            Self::Template => "template",
+            Self::Hosts => "hosts",
         }
     }
 }

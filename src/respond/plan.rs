@@ -34,6 +34,8 @@ pub struct Plan {
     pub search: Option<SearchList>,
     /// How names are completed that carry their evidence.
     pub completion: Option<Completion>,
+    /// Nobody else is asked: what others have is not known here.
+    pub offline: bool,
 }
 
 /// Zones with what answers for them.

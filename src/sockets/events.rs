@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::respond::{Asked, Exchange, Outcome};
+use crate::respond::{Asked, Exchange, Trouble};
 
 /// Somebody who wants to know. Called from many tasks, so it must not wait.
 pub trait Events: Clone + Send + Sync + 'static {
@@ -16,7 +16,7 @@ pub trait Events: Clone + Send + Sync + 'static {
     fn panicked(&self) {}
 
     /// What others were asked for went wrong. The client got an answer all the same.
-    fn failed(&self, _asked: &Asked, _query: &[u8], _outcome: &Outcome, _error: &str) {}
+    fn failed(&self, _asked: &Asked, _trouble: &Trouble) {}
 
     /// So many questions wait for others that this one was turned away.
     fn too_many_wait(&self) {}

@@ -60,9 +60,7 @@ impl<E: Events> Later<E> {
             let resumed = guard::guarded_later(asked.client, desk.responder.resume(&packet, &asked)).await;
             let (reply, outcome) = match resumed {
                 Ok(Some(resumed)) => {
-                    if let Some(error) = &resumed.error {
-                        events.failed(&asked, &packet, &resumed.outcome, error);
-                    }
+                    resumed.troubles.iter().for_each(|trouble| events.failed(&asked, trouble));
                     (resumed.reply, resumed.outcome)
                 }
                 Ok(None) => return,

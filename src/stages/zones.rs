@@ -24,6 +24,11 @@ impl Zones {
         Self(vec![Zone::new(Name::root())])
     }
 
+    /// Their names.
+    pub fn apexes(&self) -> impl Iterator<Item = &Name> {
+        self.0.iter().map(|zone| &zone.apex)
+    }
+
     /// The longest that a name is in.
     #[inline]
     pub fn of(&self, name: &QueryName) -> Option<&Zone> {

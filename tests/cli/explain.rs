@@ -81,6 +81,51 @@ fn the_servers_own_search_list_counts_where_it_is_configured() {
     assert_eq!(explain.code, Some(0), "{}", explain.out);
 }
 
+/// kubeadm's Corefile, with entries of hosts: who would be asked is said, and nobody is.
+#[test]
+fn what_others_have_is_not_asked_for() {
+    let folder = Folder::new();
+    let corefile = folder.file(
+        "Corefile",
+        ".:53 {
+    errors
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+    }
+    hosts /nowhere {
+        192.0.2.1 known.example.org
+        fallthrough
+    }
+    forward . 192.0.2.53 {
+        max_concurrent 1000
+    }
+    cache 30
+    loop
+    loadbalance
+}
+",
+    );
+    let snapshot = repository("zones/example/cluster.json");
+    let ask = |command: &str, name: &str| run(&[command, name, "--corefile", &corefile, "--snapshot", &snapshot]);
+    let explain = ask("explain", "www.example.org.");
+    assert_eq!((explain.code, &*explain.err), (Some(2), ""));
+    assert_eq!(
+        explain.out,
+        "www.example.org. from a pod in namespace default, glibc (ndots 5)
+  1  www.example.org.  A FORWARDED  AAAA FORWARDED  ends here
+depends on who is asked: nobody is from here
+  www.example.org is forwarded to 192.0.2.53:53, which is not asked here
+"
+    );
+    let lookup = ask("lookup", "known.example.org");
+    assert_eq!((lookup.code, &*lookup.out), (Some(0), "192.0.2.1       known.example.org\n"));
+    let lookup = ask("lookup", "www.example.org");
+    assert_eq!(lookup.code, Some(2), "{lookup:?}");
+    let records = run(&["records", "--corefile", &corefile, "--snapshot", &snapshot]);
+    assert!(records.out.starts_with("; without what is answered by hosts\n; zone cluster.local.: "), "{}", records.out);
+}
+
 /// Scripts tell "no" from "I do not know".
 #[test]
 fn what_keeps_it_from_an_answer_has_an_exit_code_of_its_own() {

@@ -111,7 +111,11 @@ fn a_name_of_the_cluster_waits_where_hosts_have_it() {
 fn a_name_of_the_cluster_does_not_wait_for_rules_that_are_not_for_it() {
     let renaming = |of: Match| {
         let rename = Rename { of, to: Replacement::plain("x.") };
-        Rule { change: rewrite::Change::Name { rename, auto: true, answers: Vec::new() }, goes_on: false }
+        Rule {
+            change: rewrite::Change::Name { rename, auto: true, answers: Vec::new() },
+            goes_on: false,
+            text: String::new(),
+        }
     };
     let regex = || renaming(Match::Regex(Pattern::parse("^alias").unwrap()));
     let (beside, other_type) = (Zones::new(Zone::parse("test").unwrap()), Zones::all());

@@ -147,6 +147,48 @@ fn upstreams_are_asked_first_where_stale_replies_are_verified() {
     assert_eq!(bench.cache.counters().prefetches, 0, "nothing was done ahead");
 }
 
+/// What the first and all others hear of one renewal: whether there is a newer reply.
+fn heard_by_all(reply: Option<Said>) -> Vec<bool> {
+    let mut bench = stale(|stale| stale.verify = Some(Verify { timeout: None }));
+    bench.keep(&www(), Said::a(60));
+    bench.wait(60);
+    let first = bench.stale(&www());
+    let others: Vec<_> = (0..100).map(|_| bench.stale(&www())).collect();
+    assert!(others.iter().all(|hit| hit.refresh.is_none()), "one asks upstreams");
+    assert!(others.iter().all(|hit| hit.verify.is_some()), "all wait");
+    let renewed = bench.renew(first, &www(), reply);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let newer = |hit: Hit| runtime.block_on(hit.renewal.expect("a renewal").newer()).is_some();
+    std::iter::once(renewed).chain(others.into_iter().map(newer)).collect()
+}
+
+#[test]
+fn those_who_ask_meanwhile_hear_of_the_same_renewal() {
+    assert_eq!(heard_by_all(Some(Said::a(60))), [true; 101]);
+    assert_eq!(heard_by_all(Some(Said::nxdomain(60))), [true; 101]);
+    assert_eq!(heard_by_all(Some(Said::rcode(code::NXDOMAIN))), [true; 101], "what is not kept is shared, too");
+    assert_eq!(heard_by_all(Some(Said::rcode(code::SERVFAIL))), [false; 101]);
+    assert_eq!(heard_by_all(None), [false; 101]);
+}
+
+#[test]
+fn beyond_so_many_renewals_what_is_stale_is_used_at_once() {
+    let mut bench = stale(|stale| stale.verify = Some(Verify { timeout: None }));
+    let names: Vec<_> = (0..=RENEWALS_MAX).map(|n| Asked::new(&format!("n{n}.example.com"))).collect();
+    for name in &names {
+        bench.keep(name, Said::a(60));
+    }
+    bench.wait(60);
+    let (last, others) = names.split_last().expect("names");
+    let mut renewed: Vec<_> = others.iter().map(|name| bench.stale(name)).collect();
+    assert!(renewed.iter().all(|hit| hit.refresh.is_some()));
+    let beyond = bench.stale(last);
+    assert!(beyond.refresh.is_none() && beyond.renewal.is_none() && beyond.verify.is_none());
+    assert_eq!(bench.cache.counters().unrenewed, 1);
+    renewed.pop();
+    assert!(bench.stale(last).refresh.is_some(), "as soon as one has ended");
+}
+
 #[test]
 fn one_client_waits_where_failures_are_remembered() {
     let mut bench = stale(|stale| {

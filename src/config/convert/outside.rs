@@ -187,7 +187,7 @@ impl Checked {
         self.each(vec![text], read).pop()
     }
 
-    fn secs(&mut self, secs: Option<Spanned<u64>>, default: Duration, least: u64) -> Duration {
+    pub(super) fn secs(&mut self, secs: Option<Spanned<u64>>, default: Duration, least: u64) -> Duration {
         Duration::from_secs(self.within(secs, default.as_secs(), least..=DAY_SECS))
     }
 

@@ -1,6 +1,6 @@
 //! `hosts`.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use super::{
     blocks::{Directive, Line},
@@ -11,13 +11,10 @@ use super::{
 use crate::{
     records::{name::Name, zone::Zone},
     stages::{
-        hosts::{NAMES_MAX, Options},
+        hosts::{self, NAMES_MAX, Options, TTL_SECS_MAX},
         zones::Zones,
     },
 };
-
-/// CoreDNS's.
-const TTL_SECS_MAX: u32 = 65_535;
 
 const OPTIONS: [(&str, &str); 5] = [
     ("fallthrough", "fallthrough [ZONES..]"),
@@ -75,8 +72,7 @@ fn option(options: &mut Options, line: &Line, checked: &mut Checked<'_>) -> Opti
 
 /// `ADDRESS NAMES..`
 fn entry(options: &mut Options, line: &Line, checked: &mut Checked<'_>) -> Option<()> {
-    let address = line.name.text.split('%').next().unwrap_or_default();
-    if address.parse::<IpAddr>().is_err() {
+    if !hosts::is_address(&line.name.text) {
         let names = OPTIONS.iter().map(|(option, _)| *option);
         let message = plugins::unknown_option("hosts", &line.name.text, names);
         return checked.problem(line.name.place, format!("{message}; an entry begins with an IP address"));

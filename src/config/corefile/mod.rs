@@ -41,6 +41,7 @@ use std::{
 
 #[doc(hidden)]
 pub use self::fuzz::fuzz;
+pub(super) use self::rewrite::rule as rewrite_rule;
 pub use self::surroundings::{FILE_OCTETS_MAX, Surroundings, System};
 use self::{checked::Checked, report::Place, stream::Stream};
 use super::{Config, error::ConfigError, reading::Hash};

@@ -52,6 +52,10 @@ impl Report {
         result.map_err(|message| self.problem::<()>(place, message)).ok()
     }
 
+    pub(super) fn first_problem(&self) -> Option<&str> {
+        self.problems.kept.first().map(|(_, message)| &**message)
+    }
+
     pub(super) fn is_clean(&self) -> bool {
         self.problems.kept.is_empty()
     }

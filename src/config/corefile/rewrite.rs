@@ -3,9 +3,11 @@
 mod options;
 
 use super::{
-    blocks::Directive,
+    System,
+    blocks::{Directive, Line},
     checked::Checked,
-    report::{Place, Word, quoted},
+    lexer::{Lexer, Token},
+    report::{Place, Report, Word, quoted},
 };
 use crate::{
     config::upstream,
@@ -44,13 +46,28 @@ pub(super) fn read(directive: &Directive, checked: &mut Checked<'_>) -> Option<R
         words.push(&option.name);
         words.extend(&option.arguments);
     }
+    let text = words.iter().map(|word| &*word.text).collect::<Vec<_>>().join(" ");
     let mut words = Words { rest: &words, place: line.name.place };
     let mut kind = words.next(USAGE, checked)?;
     let goes_on = kind.text.eq_ignore_ascii_case("continue");
     if goes_on || kind.text.eq_ignore_ascii_case("stop") {
         kind = words.next(USAGE, checked)?;
     }
-    Some(Rule { change: change(kind, words, checked)?, goes_on })
+    Some(Rule { change: change(kind, words, checked)?, goes_on, text })
+}
+
+/// A rule that stands elsewhere than in a Corefile, as its directive would have it.
+pub(in crate::config) fn rule(text: &str) -> Result<Rule, String> {
+    let whole = Place { file: 0, start: 0, end: text.len() };
+    let (mut lexer, mut arguments) = (Lexer::new(0, text.into()), Vec::new());
+    while let Some(Token { text, place, .. }) = lexer.next().map_err(|_| "a quote is never closed".to_owned())? {
+        arguments.push(Word { text: text.to_string(), place });
+    }
+    let name = Word { text: "rewrite".into(), place: whole };
+    let directive = Directive { line: Line { name, arguments }, options: Vec::new() };
+    let (mut report, around) = (Report::default(), System { port: 0 });
+    let rule = read(&directive, &mut Checked::new(&around, &mut report));
+    rule.ok_or_else(|| report.first_problem().unwrap_or_default().to_owned())
 }
 
 fn change(kind: &Word, mut words: Words<'_>, checked: &mut Checked<'_>) -> Option<Change> {

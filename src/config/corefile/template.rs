@@ -12,7 +12,7 @@ use crate::{
     stages::{
         kinds,
         pattern::Pattern,
-        template::{self, Template},
+        template::{self, PATTERNS_MAX, RECORDS_MAX, Template},
         zones::Zones,
     },
 };
@@ -28,10 +28,6 @@ const OPTIONS: [(&str, &str); 8] = [
     ("rcode", "rcode RCODE"),
     ("upstream", "upstream"),
 ];
-/// Of one template: each is tried on every question.
-const PATTERNS_MAX: usize = 100;
-/// Of one section of one template: more than anybody answers with.
-const RECORDS_MAX: usize = 100;
 
 /// `template CLASS TYPE [ZONES..] { match, answer, additional, authority, rcode, ederror, fallthrough }`. `zones` are
 /// those of the block.
@@ -105,10 +101,6 @@ fn option(template: &mut Template, line: &Line, checked: &mut Checked<'_>) -> Op
 
 /// One without places is a record already, or never will be.
 fn records(words: &[Word], patterns: &[Pattern], checked: &mut Checked<'_>) -> Vec<template::line::Line> {
-    let read = |word: &Word| {
-        let line = template::line::Line::parse(&word.text, patterns)?;
-        line.check().map_err(|error| format!("this is no record: {error}"))?;
-        Ok(line)
-    };
+    let read = |word: &Word| template::line::Line::record(&word.text, patterns);
     words.iter().filter_map(|word| checked.report.checked(word.place, read(word))).collect()
 }

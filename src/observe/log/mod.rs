@@ -34,7 +34,7 @@ use self::{
     writer::{Ring, Told, Ways, Writer},
 };
 use super::events::Events;
-use crate::respond::{Exchange, Outcome};
+use crate::respond::{Exchange, Trouble};
 pub use line::Form;
 pub use rules::Rules;
 
@@ -139,7 +139,7 @@ impl Logs {
     }
 
     /// What others were asked for went wrong.
-    pub fn failed(&self, query: &[u8], outcome: &Outcome, error: &str) {
+    pub fn failed(&self, Trouble { query, outcome, error }: &Trouble) {
         let rules = self.rules.load();
         let Some(errors) = outcome.route.and_then(|route| rules.errors(route)) else { return };
         let Some(failed) = Failed::new(query, outcome.rcode, error) else { return };

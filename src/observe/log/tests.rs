@@ -12,7 +12,7 @@ use crate::{
     app::Server,
     config::{Config, corefile::System},
     observe::metrics::Metrics,
-    respond::{Asked, Transport, plan::Plan},
+    respond::{Asked, Outcome, Transport, plan::Plan},
 };
 
 /// Where lines go.
@@ -283,8 +283,9 @@ fn errors_that_do_not_fit_are_counted() {
     let case = Case::new();
     case.answered(&logs.pen().unwrap());
     was_asked.recv().unwrap();
+    let trouble = Trouble { query: case.query.clone(), outcome: case.outcome, error: "on purpose".into() };
     for _ in 0..ERRORS_MAX + 5 {
-        logs.failed(&case.query, &case.outcome, "on purpose");
+        logs.failed(&trouble);
     }
     assert_eq!(events.log_dropped_errors.get(), 5);
     drop(opens);

@@ -14,7 +14,7 @@ use crate::{
         zone::Zone,
     },
     respond::{
-        Transport,
+        By, Transport,
         plan::{Listener, Route, Server, Transfer},
     },
 };
@@ -298,4 +298,19 @@ proptest! {
         drop(threads);
         prop_assert_eq!(scrape(&many), scrape(&alone));
     }
+}
+
+#[test]
+fn what_stages_answer_is_counted_as_theirs() {
+    let metrics = Metrics::new(&plan("0.0.0.0:53"));
+    let cells = metrics.cells();
+    for by in By::ALL {
+        cells.record(&asked("192.0.2.1:1", Transport::Udp), 30, &Outcome { by, ..outcome(ROOT, 0, 1) });
+    }
+    let scraped = scrape(&metrics);
+    let names: Vec<_> = lines(&scraped, "coredns_dns_responses_total{plugin=")
+        .iter()
+        .filter_map(|line| line.split('"').nth(1))
+        .collect();
+    assert_eq!(names, ["cache", "forward", "hosts", "kubernetes", "rewrite", "template"]);
 }

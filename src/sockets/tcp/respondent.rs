@@ -72,8 +72,8 @@ impl<A: Answer, E: Events> Respondent<A, E> {
         let resumed = guard::guarded_later(self.asked.client, self.answer.resume(message, self.asked.client)).await;
         let (reply, outcome) = match resumed {
             Ok(resumed) => {
-                let Resumed { reply, outcome, error } = resumed?;
-                error.iter().for_each(|error| events.failed(&self.asked, message, &outcome, error));
+                let Resumed { reply, outcome, troubles } = resumed?;
+                troubles.iter().for_each(|trouble| events.failed(&self.asked, trouble));
                 (reply, outcome)
             }
             Err(guard::Panicked) => self.failure(message)?,

@@ -76,6 +76,14 @@ impl Options {
     }
 }
 
+/// The longest TTL that may be told: CoreDNS's.
+pub const TTL_SECS_MAX: u32 = 65_535;
+
+/// Whether an entry may begin with this word.
+pub fn is_address(word: &str) -> bool {
+    table::address(word).is_some()
+}
+
 /// See the module.
 pub struct Hosts {
     options: Options,
@@ -97,6 +105,15 @@ struct Read {
 struct Shade {
     tree: Box<[u8]>,
     is_set: Weak<AtomicBool>,
+}
+
+/// Where an entry is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// In which file; none: in the configuration.
+    pub path: Option<PathBuf>,
+    /// The line of the file, or which of the entries of the configuration it is, from one.
+    pub line: usize,
 }
 
 /// Why nothing new was read.
@@ -174,6 +191,22 @@ impl Hosts {
             false if !falls() => Verdict::Fail(None),
             _ => Verdict::Pass,
         }
+    }
+
+    /// Whether a question ends here, with an answer or without.
+    pub fn keeps(&self, name: &QueryName, question: &Question<'_>) -> bool {
+        !matches!(self.answer(name, question), Verdict::Pass)
+    }
+
+    /// Where the entry of a question is written, if it has one.
+    pub fn entry(&self, name: &QueryName, qtype: u16) -> Option<Entry> {
+        let read = self.file.load();
+        let line = |table: &Table| match qtype {
+            code::PTR => table.line_of_address(reverse::address(name)?.to_canonical()),
+            _ => table.line_of(name),
+        };
+        let of_file = line(&read.table).map(|line| Entry { path: Some(self.path().to_owned()), line });
+        of_file.or_else(|| line(&self.inline).map(|line| Entry { path: None, line }))
     }
 
     /// Which questions for addresses in a tree may be touched.

@@ -19,7 +19,7 @@ pub(super) struct Table {
     names: Map<Box<[u8]>, Addresses>,
     /// By what is behind the asterisk.
     wildcards: Map<Box<[u8]>, Addresses>,
-    reverse: Map<IpAddr, Vec<Name>>,
+    reverse: Map<IpAddr, Reverse>,
     /// Names of addresses and addresses of names, as CoreDNS counts them.
     pub(super) entries: u64,
     pub(super) bad: Bad,
@@ -38,6 +38,16 @@ pub(super) struct Bad {
 pub(super) struct Addresses {
     pub(super) v4: Vec<Ipv4Addr>,
     pub(super) v6: Vec<Ipv6Addr>,
+    /// Of the first of them, counted from one.
+    pub(super) line: usize,
+}
+
+/// The names of an address, in the order of the file.
+#[derive(Debug, Default)]
+struct Reverse {
+    names: Vec<Name>,
+    /// Of the first of them, counted from one.
+    line: usize,
 }
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -64,7 +74,7 @@ impl Table {
                     continue;
                 };
                 left = left.checked_sub(1)?;
-                table.add(address, name.to_lower(), zones, reverse);
+                table.add(address, name.to_lower(), index + 1, zones, reverse);
             }
             if !is_good {
                 table.bad.lines += 1;
@@ -74,7 +84,7 @@ impl Table {
         Some(table)
     }
 
-    fn add(&mut self, address: IpAddr, name: Name, zones: &Zones, reverse: bool) {
+    fn add(&mut self, address: IpAddr, name: Name, line: usize, zones: &Zones, reverse: bool) {
         if !zones.has_all(name.wire()) {
             return;
         }
@@ -85,10 +95,13 @@ impl Table {
         if !addresses.add(address) {
             return;
         }
+        note_first(&mut addresses.line, line);
         self.entries += 1;
         if reverse && !is_wildcard {
             self.entries += 1;
-            self.reverse.entry(address).or_default().push(name);
+            let known = self.reverse.entry(address).or_default();
+            note_first(&mut known.line, line);
+            known.names.push(name);
         }
     }
 
@@ -101,7 +114,18 @@ impl Table {
 
     /// The names of an address.
     pub(super) fn names(&self, address: IpAddr) -> &[Name] {
-        self.reverse.get(&address).map_or(&[], Vec::as_slice)
+        self.reverse.get(&address).map_or(&[], |known| &known.names)
+    }
+
+    /// On which line a name gets its first address.
+    pub(super) fn line_of(&self, name: &QueryName) -> Option<usize> {
+        let (exact, wild) = self.of(name);
+        exact.or(wild).map(|addresses| addresses.line)
+    }
+
+    /// On which line an address gets its first name.
+    pub(super) fn line_of_address(&self, address: IpAddr) -> Option<usize> {
+        self.reverse.get(&address).map(|known| known.line)
     }
 
     /// Whether some name below `tree` has addresses.
@@ -125,6 +149,12 @@ impl Addresses {
             IpAddr::V4(v4) => push(&mut self.v4, v4),
             IpAddr::V6(v6) => push(&mut self.v6, v6),
         }
+    }
+}
+
+fn note_first(known: &mut usize, line: usize) {
+    if *known == 0 {
+        *known = line;
     }
 }
 

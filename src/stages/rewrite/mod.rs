@@ -30,6 +30,8 @@ pub struct Rule {
     pub change: Change,
     /// Whether further rules are tried where it has done so.
     pub goes_on: bool,
+    /// As it was written.
+    pub text: String,
 }
 
 /// What a rule does to a question, or to its reply.
@@ -108,6 +110,8 @@ pub struct Rewritten {
     pub options: Option<Vec<u8>>,
     /// What its reply needs, in this order.
     pub restores: Vec<Restore>,
+    /// Which rules have done this, by their places.
+    pub rules: Vec<usize>,
 }
 
 impl Rewriter {
@@ -145,12 +149,21 @@ impl Rewriter {
     /// A rule makes something of its name that is none.
     pub fn apply(&self, inquiry: &Inquiry<'_>) -> Result<Option<Rewritten>, String> {
         let mut draft = Draft::new(inquiry);
-        for rule in &self.0 {
-            if draft.change(&rule.change, inquiry)? && !rule.goes_on {
+        for (place, rule) in self.0.iter().enumerate() {
+            if !draft.change(&rule.change, inquiry)? {
+                continue;
+            }
+            draft.rules.push(place);
+            if !rule.goes_on {
                 break;
             }
         }
         Ok(draft.finish())
+    }
+
+    /// A rule, as it was written.
+    pub fn text(&self, place: usize) -> &str {
+        self.0.get(place).map_or("", |rule| &rule.text)
     }
 }
 
@@ -163,8 +176,8 @@ struct Draft {
     qclass: u16,
     options: Vec<(u16, Vec<u8>)>,
     has_other_options: bool,
-    is_changed: bool,
     restores: Vec<Restore>,
+    rules: Vec<usize>,
 }
 
 impl Draft {
@@ -178,14 +191,14 @@ impl Draft {
             qclass,
             options: options.map(|(number, data)| (number, data.to_vec())).collect(),
             has_other_options: false,
-            is_changed: false,
             restores: Vec::new(),
+            rules: Vec::new(),
         }
     }
 
     /// Whether the change was for the question, as it is by now.
     fn change(&mut self, change: &Change, inquiry: &Inquiry<'_>) -> Result<bool, String> {
-        let is_done = match change {
+        Ok(match change {
             Change::Name { rename, auto, answers } => self.rename(rename, *auto, answers)?,
             Change::Class { from, to } => put(&mut self.qclass, *from, *to),
             Change::Type { from, to } => put(&mut self.qtype, *from, *to),
@@ -201,9 +214,7 @@ impl Draft {
                 self.restore_if(of.has(&self.text), || Restore::Rcode { from: *from, to: *to })
             }
             Change::Target(rename) => self.restore_if(true, || Restore::Target(rename.clone())),
-        };
-        self.is_changed |= is_done;
-        Ok(is_done)
+        })
     }
 
     fn rename(&mut self, rename: &Rename, auto: bool, answers: &[Answer]) -> Result<bool, String> {
@@ -233,8 +244,8 @@ impl Draft {
         };
         let options = self.has_other_options.then(|| self.options.iter().flat_map(option).collect());
         self.restores.reverse();
-        let Self { name, qtype, qclass, restores, .. } = self;
-        self.is_changed.then_some(Rewritten { name, qtype, qclass, options, restores })
+        let Self { name, qtype, qclass, restores, rules, .. } = self;
+        (!rules.is_empty()).then_some(Rewritten { name, qtype, qclass, options, restores, rules })
     }
 }
 

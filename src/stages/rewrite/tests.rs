@@ -12,7 +12,11 @@ use crate::{
 };
 
 fn rewriter(rules: &[(Change, bool)]) -> Rewriter {
-    Rewriter::new(rules.iter().map(|(change, goes_on)| Rule { change: change.clone(), goes_on: *goes_on }).collect())
+    Rewriter::new(rules.iter().map(|(change, goes_on)| rule(change, *goes_on)).collect())
+}
+
+fn rule(change: &Change, goes_on: bool) -> Rule {
+    Rule { change: change.clone(), goes_on, text: String::new() }
 }
 
 fn name(of: Match, to: &str, auto: bool) -> Change {

@@ -95,16 +95,23 @@ impl Line {
         Ok(Self { text: text.to_owned(), pieces: syntax::pieces(text, patterns)? })
     }
 
+    /// Reads one that is to be a record.
+    ///
+    /// # Errors
+    /// It has a place that is not understood, or is no record whatever is asked.
+    pub fn record(text: &str, patterns: &[Pattern]) -> Result<Self, String> {
+        let line = Self::parse(text, patterns)?;
+        line.check().map_err(|error| format!("this is no record: {error}"))?;
+        Ok(line)
+    }
+
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.text
     }
 
     /// Whether it is a record, as far as its places do not decide that.
-    ///
-    /// # Errors
-    /// It is none, whatever is asked.
-    pub fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         match &self.pieces[..] {
             [Expression::Text(text)] => record::parse(text).map(drop),
             _ => Ok(()),

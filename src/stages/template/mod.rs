@@ -52,6 +52,11 @@ pub struct Template {
     pub fallthrough: Zones,
 }
 
+/// Regular expressions of one template: each is tried on every question.
+pub const PATTERNS_MAX: usize = 100;
+/// Records of one section of one template: more than anybody answers with.
+pub const RECORDS_MAX: usize = 100;
+
 /// The templates of a server, in their order.
 #[derive(Debug)]
 pub struct Templates {
@@ -144,6 +149,16 @@ impl Templates {
         let is_for =
             |template: &Template| [code::A, code::AAAA].into_iter().any(|qtype| template.is_for(code::CLASS_IN, qtype));
         self.templates.iter().any(|template| template.zones.meets(tree) && is_for(template))
+    }
+
+    /// Which of them a question stays with, and whether it is for its name.
+    pub fn taker(&self, inquiry: &Inquiry<'_>) -> Option<(&Template, bool)> {
+        let text = Text::of(inquiry.name);
+        self.templates.iter().find_map(|template| match template.matched(inquiry, text.as_str()) {
+            Matched::Not => None,
+            Matched::Stopped => Some((template, false)),
+            Matched::By(_) => Some((template, true)),
+        })
     }
 
     /// What becomes of a question.
