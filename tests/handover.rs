@@ -1,10 +1,14 @@
 //! Nothing is lost while a server changes its configuration, or hands over to another one: asked all the
 //! time, over UDP and TCP, by clients that forgive nothing.
 
+#[path = "handover/addresses.rs"]
+mod addresses;
 #[path = "handover/asker.rs"]
 mod asker;
 #[path = "handover/process.rs"]
 mod process;
+#[path = "handover/source.rs"]
+mod source;
 
 use asker::Askers;
 use process::Process;
