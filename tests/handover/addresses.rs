@@ -91,6 +91,7 @@ fn questions_in_flight_on_an_address_that_went_are_answered_at_the_end() {
     server.reload("Corefile", &corefile(other, &forwards));
     server.signal("TERM");
     server.says("answering what has arrived, then ending");
+    process::until_free(other);
     // QR, and no records.
     query[2] |= 0x80;
     write(&mut asked, &query);
