@@ -57,7 +57,7 @@ impl Doors {
         let goes = |door: &&Door| !listen.contains(&door.configured);
         let is_ours = |address| self.open.iter().filter(goes).any(|door| bind::overlap(door.address, address));
         let missing = listen.iter().filter(|address| !is_open(address));
-        missing.map(|&address| Door::bind(address, is_ours(address))).collect()
+        missing.map(|&address| Door::bind(address, is_ours(address), config.shares_addresses)).collect()
     }
 
     /// Serves what was bound for this configuration, and closes what it does not have.
@@ -112,9 +112,13 @@ impl Doors {
 }
 
 impl Door {
-    /// Where it `is_ours` it is in use by another one of this server, which goes.
-    fn bind(configured: SocketAddr, is_ours: bool) -> Result<Self, BindError> {
-        let listener = if is_ours { bind::bind_tcp_beside(configured) } else { bind::bind_tcp(configured) }?;
+    /// Where it `is_ours` it is in use by another one of this server, which goes. Where it `shares` a predecessor may
+    /// have it, which ends.
+    fn bind(configured: SocketAddr, is_ours: bool, shares: bool) -> Result<Self, BindError> {
+        let listener = match bind::bind_tcp(configured) {
+            Err(BindError::InUse { .. }) if is_ours || shares => bind::bind_tcp_beside(configured),
+            bound => bound,
+        }?;
         let address = listener.local_addr().unwrap_or(configured);
         Ok(Self { configured, address, listener: Some(listener), close: watch::channel(false).0 })
     }
