@@ -191,6 +191,10 @@ impl Listening {
         });
         while self.tasks.join_next().await.is_some() {}
         let _ = threads.await;
+        // With the last one who answered by them old tables go, slot by slot: nobody's socket waits for that.
+        let serving = self.serving.clone();
+        drop(self);
+        let _ = tokio::task::spawn_blocking(move || drop(serving)).await;
     }
 }
 
