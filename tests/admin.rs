@@ -16,7 +16,7 @@ use std::{
 };
 
 use clusterdns::{
-    admin::{Admin, GRACE_MAX, HEAD_OCTETS_MAX, Shown, api::Api, readiness::Readiness},
+    admin::{Admin, GRACE_MAX, HEAD_OCTETS_MAX, Pages, Shown, api::Api, readiness::Readiness},
     observe::metrics::Metrics,
     respond::{
         Asked, Outcome, Transport,
@@ -126,13 +126,13 @@ async fn all_addresses_show_the_same() {
     }
 }
 
-#[test]
-fn a_port_that_is_taken_is_named() {
-    let first = Admin::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
-    let taken = first.local_addresses().unwrap()[0];
-    let error = Admin::bind(&[taken]).err().expect("the port is taken");
-    assert!(error.to_string().contains(&taken.to_string()), "{error}");
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+#[tokio::test]
+async fn what_is_shown_can_be_replaced() {
+    let running = Running::start();
+    let readiness = Readiness::new();
+    readiness.fault("snapshot", "of another server");
+    running.pages.show(Shown { metrics: running.metrics.clone(), readiness, explain: None });
+    assert_eq!(running.get("/ready").await.seen(), (200, "OK\nsnapshot: of another server"));
 }
 
 // ----------- Clients that misbehave ----------------------------------------
@@ -213,6 +213,7 @@ struct Running {
     addresses: Vec<SocketAddr>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
+    pages: Arc<Pages>,
     stop: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -230,17 +231,18 @@ impl Running {
     }
 
     fn start_with(explain: Option<Api>) -> Self {
-        let anywhere = "127.0.0.1:0".parse().unwrap();
-        let admin = Admin::bind(&[anywhere, anywhere]).unwrap();
-        let addresses = admin.local_addresses().unwrap();
+        let listeners = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        listeners.iter().for_each(|listener| listener.set_nonblocking(true).unwrap());
         let (metrics, readiness) = (Arc::new(Metrics::new(&plan())), Readiness::new());
-        let shown = Shown { metrics: metrics.clone(), readiness: readiness.clone(), explain };
+        let pages = Pages::new(Shown { metrics: metrics.clone(), readiness: readiness.clone(), explain });
+        let serving_pages = pages.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(async {
             let shutdown = async { drop(stopped.await) };
-            admin.serve(shown, shutdown).await.unwrap();
+            Admin::new(listeners.into()).serve(serving_pages, shutdown).await.unwrap();
         });
-        Self { addresses, metrics, readiness, stop: Some((stop, serving)) }
+        Self { addresses, metrics, readiness, pages, stop: Some((stop, serving)) }
     }
 
     async fn get(&self, path: &str) -> Page {

@@ -1,10 +1,14 @@
 //! Nothing is lost while a server changes its configuration, or hands over to another one: asked all the
 //! time, over UDP and TCP, by clients that forgive nothing.
 
+#[path = "handover/addresses.rs"]
+mod addresses;
 #[path = "handover/asker.rs"]
 mod asker;
 #[path = "handover/process.rs"]
 mod process;
+#[path = "handover/source.rs"]
+mod source;
 
 use asker::Askers;
 use process::Process;
@@ -12,7 +16,8 @@ use process::Process;
 const CLUSTER: &str = r#"{"apiVersion": "v1", "kind": "List", "items": [
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
     {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
-     "spec": {"clusterIP": "10.96.0.10", "ports": [{"name": "http", "port": 80}]}}]}"#;
+     "spec": {"clusterIP": "10.96.0.10", "ports": [{"name": "http", "port": 80}]}},
+    {"apiVersion": "v1", "kind": "EndpointsList", "items": []}]}"#;
 
 /// A Corefile with one server on this port, which says this besides.
 fn corefile(port: u16, more: &str) -> String {
@@ -67,11 +72,12 @@ fn another_address_is_listened_on_and_the_old_one_given_up() {
 
 #[test]
 fn a_server_is_replaced_and_no_question_is_lost() {
-    let port = process::free_port();
-    let mut server = Process::start(&corefile(port, "health 127.0.0.1:0 {\n lameduck 100ms\n }"), CLUSTER);
+    let (port, metrics) = (process::free_port(), process::free_port());
+    let text = corefile(port, &format!("health 127.0.0.1:0 {{\n lameduck 100ms\n }}\n prometheus 127.0.0.1:{metrics}"));
+    let mut server = Process::start(&text, CLUSTER);
     let askers = Askers::start(port);
     for _ in 0..5 {
-        let successor = Process::start(&corefile(port, ""), CLUSTER);
+        let successor = Process::start(&text, CLUSTER);
         askers.ask_some();
         assert!(server.end("TERM").success());
         server = successor;

@@ -18,7 +18,6 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
 use axum::{
     Router,
     extract::State,
@@ -45,8 +44,7 @@ use crate::{
 /// Explains names to clients of the admin address. Cheap to clone; all clones count as one.
 #[derive(Clone)]
 pub struct Api {
-    /// Replaced when the configuration changes.
-    pub(super) explainer: Arc<ArcSwap<Explainer>>,
+    pub(super) explainer: Explainer,
     sources: Sources,
     /// Who may have a snapshot.
     pub(super) snapshots: Arc<Semaphore>,
@@ -87,10 +85,21 @@ struct Refusal {
 }
 
 impl Api {
-    /// Explains with the explainer that is there at the time.
-    pub fn new(explainer: Arc<ArcSwap<Explainer>>, sources: Sources, hosts: Vec<String>) -> Self {
+    /// Explains with this explainer.
+    pub fn new(explainer: Explainer, sources: Sources, hosts: Vec<String>) -> Self {
         let running = Arc::new(Semaphore::new(RUNNING_MAX));
         Self { explainer, sources, snapshots: snapshot::places(), running, hosts: hosts.into() }
+    }
+
+    /// The same within the same limits, by another explainer.
+    #[must_use]
+    pub fn by(&self, explainer: Explainer, sources: Sources, hosts: Vec<String>) -> Self {
+        Self { explainer, sources, hosts: hosts.into(), ..self.clone() }
+    }
+
+    /// What it explains with.
+    pub fn explainer(&self) -> &Explainer {
+        &self.explainer
     }
 
     /// Answers with what `work` makes, on a thread that may wait for the store.
@@ -102,7 +111,7 @@ impl Api {
         // A client that leaves does not end the work: the permit stays with it.
         let worked = task::spawn_blocking(move || {
             let _permit = permit;
-            json(StatusCode::OK, &work(&self.explainer.load()))
+            json(StatusCode::OK, &work(&self.explainer))
         });
         worked.await.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "a defect was met: see the log"))
     }

@@ -16,14 +16,9 @@ mod pages;
 pub mod readiness;
 mod snapshot;
 
-use std::{
-    collections::VecDeque,
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, io, net::TcpListener, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use hyper::{
     Request,
@@ -51,6 +46,12 @@ pub struct Admin {
     listeners: Vec<TcpListener>,
 }
 
+/// The pages as of now.
+pub struct Pages {
+    router: ArcSwap<Router>,
+    cut: IntCounter,
+}
+
 /// What the pages show.
 #[derive(Clone)]
 pub struct Shown {
@@ -62,28 +63,23 @@ pub struct Shown {
     pub explain: Option<Api>,
 }
 
-impl Admin {
-    /// Binds all addresses, or none.
-    ///
-    /// # Errors
-    /// One of them cannot be bound; the error names it.
-    pub fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
-        let listeners = addresses.iter().map(|&address| {
-            let listener = TcpListener::bind(address).and_then(|listener| {
-                listener.set_nonblocking(true)?;
-                Ok(listener)
-            });
-            listener.map_err(|why| io::Error::new(why.kind(), format!("cannot listen on http://{address}: {why}")))
-        });
-        Ok(Self { listeners: listeners.collect::<io::Result<_>>()? })
+impl Pages {
+    /// Shows this.
+    pub fn new(shown: Shown) -> Arc<Self> {
+        let cut = shown.metrics.events.admin_connections_cut.clone();
+        Arc::new(Self { router: ArcSwap::from_pointee(pages::router(shown)), cut })
     }
 
-    /// The addresses with the ports that they have.
-    ///
-    /// # Errors
-    /// The system will not tell.
-    pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+    /// From now on this is shown. Whoever is connected has what was shown before.
+    pub fn show(&self, shown: Shown) {
+        self.router.store(Arc::new(pages::router(shown)));
+    }
+}
+
+impl Admin {
+    /// Of listeners that do not block.
+    pub fn new(listeners: Vec<TcpListener>) -> Self {
+        Self { listeners }
     }
 
     /// Serves until `shutdown` is over, and then what was asked before, for [`GRACE_MAX`].
@@ -91,11 +87,11 @@ impl Admin {
     ///
     /// # Errors
     /// The sockets cannot be handed to the runtime.
-    pub async fn serve(self, shown: Shown, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn serve(self, pages: Arc<Pages>, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let (stop, stopped) = watch::channel(());
         let mut addresses = JoinSet::new();
         for listener in self.listeners {
-            let connections = Connections::new(shown.clone());
+            let connections = Connections::new(pages.clone());
             addresses.spawn(accept(net::TcpListener::from_std(listener)?, connections, stopped.clone()));
         }
         shutdown.await;
@@ -127,17 +123,15 @@ async fn accept(listener: net::TcpListener, mut connections: Connections, mut st
 
 /// The open connections of one address.
 struct Connections {
-    router: Router,
-    cut: IntCounter,
+    pages: Arc<Pages>,
     tasks: JoinSet<()>,
     /// Oldest first.
     open: VecDeque<AbortHandle>,
 }
 
 impl Connections {
-    fn new(shown: Shown) -> Self {
-        let cut = shown.metrics.events.admin_connections_cut.clone();
-        Self { router: pages::router(shown), cut, tasks: JoinSet::new(), open: VecDeque::new() }
+    fn new(pages: Arc<Pages>) -> Self {
+        Self { pages, tasks: JoinSet::new(), open: VecDeque::new() }
     }
 
     fn add(&mut self, stream: TcpStream) {
@@ -145,9 +139,10 @@ impl Connections {
         self.open.retain(|connection| !connection.is_finished());
         if self.open.len() >= CONNECTIONS_MAX {
             self.open.pop_front().expect("there are too many").abort();
-            self.cut.inc();
+            self.pages.cut.inc();
         }
-        self.open.push_back(self.tasks.spawn(serve(stream, self.router.clone(), CONNECTION_LIFE_MAX)));
+        let router = Router::clone(&self.pages.router.load());
+        self.open.push_back(self.tasks.spawn(serve(stream, router, CONNECTION_LIFE_MAX)));
     }
 
     async fn finish(mut self) {

@@ -21,6 +21,9 @@ struct State {
     latches: u64,
     missing: BTreeMap<u64, Missing>,
     faults: BTreeMap<String, String>,
+    sources: u64,
+    /// The faults of each source that is there.
+    of_sources: BTreeMap<u64, BTreeMap<String, String>>,
     was_ready: bool,
     continuously: bool,
     draining: bool,
@@ -38,6 +41,12 @@ pub struct Latch {
     readiness: Arc<Readiness>,
     id: u64,
     stage: String,
+}
+
+/// What is wrong with one source of the cluster: it goes with that source.
+pub struct Faults {
+    readiness: Arc<Readiness>,
+    source: u64,
 }
 
 /// What `/ready` answers.
@@ -71,14 +80,23 @@ impl Readiness {
         latch
     }
 
-    /// Shows a fault that does not keep clients away. One source has one fault, the last one.
-    pub fn fault(&self, source: &str, text: &str) {
-        self.state().faults.insert(source.to_owned(), text.to_owned());
+    /// Shows a fault that does not keep clients away. One part has one fault, the last one.
+    pub fn fault(&self, part: &str, text: &str) {
+        self.state().faults.insert(part.to_owned(), text.to_owned());
     }
 
-    /// The source is well again.
-    pub fn clear(&self, source: &str) {
-        self.state().faults.remove(source);
+    /// The part is well again.
+    pub fn clear(&self, part: &str) {
+        self.state().faults.remove(part);
+    }
+
+    /// A source of the cluster that has no faults yet.
+    pub fn faults(self: &Arc<Self>) -> Faults {
+        let mut state = self.state();
+        state.sources += 1;
+        let source = state.sources;
+        state.of_sources.insert(source, BTreeMap::new());
+        Faults { readiness: self.clone(), source }
     }
 
     /// No more clients, please.
@@ -96,7 +114,7 @@ impl Readiness {
         let ready = state.was_ready && (state.missing.is_empty() || !state.continuously);
         let mut body = if ready { "OK".to_owned() } else { state.stages() };
         let missing = state.missing.values().map(|Missing { stage, reason }| (stage, reason));
-        let lines = missing.chain(&state.faults);
+        let lines = missing.chain(&state.faults).chain(state.of_sources.values().flatten());
         for (source, text) in lines.clone().take(LINES_MAX) {
             // Writing to a string cannot fail.
             let _ = write!(body, "\n{}", one_line(&format!("{source}: {text}")));
@@ -134,6 +152,27 @@ impl Latch {
             Some(reason) => self.not_ready(&reason),
             None => self.ready(),
         }
+    }
+}
+
+impl Faults {
+    /// Shows a fault that does not keep clients away. One part has one fault, the last one.
+    pub fn fault(&self, part: &str, text: &str) {
+        if let Some(faults) = self.readiness.state().of_sources.get_mut(&self.source) {
+            faults.insert(part.to_owned(), text.to_owned());
+        }
+    }
+
+    /// The part is well again.
+    pub fn clear(&self, part: &str) {
+        if let Some(faults) = self.readiness.state().of_sources.get_mut(&self.source) {
+            faults.remove(part);
+        }
+    }
+
+    /// The source is nobody's any more, and whatever is wrong with it.
+    pub fn end(&self) {
+        self.readiness.state().of_sources.remove(&self.source);
     }
 }
 
@@ -215,6 +254,22 @@ mod tests {
         latch.not_ready("a new view");
         readiness.monitor_continuously(false);
         assert!(readiness.answer().ready);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_source_goes_with_it() {
+        let readiness = Readiness::new();
+        let [old, new] = [(); 2].map(|()| readiness.faults());
+        readiness.fault("configuration", "bad");
+        old.fault("snapshot", "old");
+        new.fault("snapshot", "new");
+        assert_eq!(answer(&readiness).1, "OK\nconfiguration: bad\nsnapshot: old\nsnapshot: new");
+        old.end();
+        old.fault("snapshot", "older");
+        assert_eq!(answer(&readiness).1, "OK\nconfiguration: bad\nsnapshot: new");
+        new.clear("snapshot");
+        readiness.clear("configuration");
+        assert_eq!(answer(&readiness).1, "OK");
     }
 
     #[test]

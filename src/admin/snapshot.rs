@@ -53,7 +53,7 @@ pub(super) async fn snapshot(State(api): State<Api>, Extension(life): Extension<
     let Ok(Ok(place)) = time::timeout(PATIENCE_MAX, api.snapshots.clone().acquire_owned()).await else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "another snapshot is being taken: ask again");
     };
-    let explainer = api.explainer.load_full();
+    let explainer = api.explainer;
     if explainer.is_known_in_part() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the cluster is not known completely yet: see /ready");
     }

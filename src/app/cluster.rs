@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -90,14 +90,23 @@ pub fn sources(config: &Config) -> io::Result<Vec<Source>> {
     if !config.has_cluster() {
         return Ok(vec![Source::Text(NOTHING.into(), EMPTY_LIST.as_bytes().into())]);
     }
-    let source = |path: &PathBuf| match path.to_str() {
-        Some("-") => Source::stdin(),
-        _ => Ok(Source::Path(path.clone())),
-    };
+    let source =
+        |path: &PathBuf| if is_standard_input(path) { Source::stdin() } else { Ok(Source::Path(path.clone())) };
     if config.snapshot.paths.is_empty() {
         return Ok(vec![Source::example()]);
     }
     config.snapshot.paths.iter().map(source).collect()
+}
+
+/// Whether the cluster is read from there: that can be done once.
+pub(super) fn reads_standard_input(config: &Config) -> bool {
+    !config.kubernetes.enabled
+        && config.has_cluster()
+        && config.snapshot.paths.iter().any(|path| is_standard_input(path))
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path.to_str() == Some("-")
 }
 
 /// How a configuration wants objects to be read.

@@ -9,7 +9,7 @@ use super::unix_secs;
 use crate::{
     admin::{
         api::Sources,
-        readiness::{Latch, Readiness},
+        readiness::{Faults, Latch, Readiness},
     },
     objects::{Change, Known, Object, ServiceSpec},
     observe::{
@@ -29,6 +29,7 @@ pub struct Feed {
     pub(super) sources: Sources,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
+    faults: Arc<Faults>,
     shown: Arc<Mutex<Vec<Shown>>>,
 }
 
@@ -67,7 +68,8 @@ enum Of {
 impl Feed {
     pub(super) fn new(store: Store, plan: &Plan, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Self {
         let store = Arc::new(Mutex::new(store));
-        let feed = Self { store, sources: Sources::default(), metrics, readiness, shown: Arc::default() };
+        let faults = Arc::new(readiness.faults());
+        let feed = Self { store, sources: Sources::default(), metrics, readiness, faults, shown: Arc::default() };
         *feed.shown() = plan.views().map(|view| feed.show_one(view)).collect();
         feed
     }
@@ -96,9 +98,10 @@ impl Feed {
         self.shown().iter().map(|shown| shown.view.clone()).collect()
     }
 
-    /// Nobody reads any more what is fed here: what is missing holds up nothing.
+    /// Nobody reads any more what is fed here: what is missing holds up nothing, and what is wrong is of no interest.
     pub(super) fn leave(&self) {
         self.shown().iter().for_each(|shown| shown.latch.ready());
+        self.faults.end();
     }
 
     /// Takes one step from the cluster as we knew it to the cluster as it is.
@@ -157,12 +160,12 @@ impl Feed {
 
     /// Shows what is wrong with a part of the source; what was known of it stays in service.
     pub fn fault(&self, part: &str, why: &str) {
-        self.readiness.fault(part, why);
+        self.faults.fault(part, why);
     }
 
     /// Says that nothing is wrong with it any more.
     pub fn clear(&self, part: &str) {
-        self.readiness.clear(part);
+        self.faults.clear(part);
     }
 
     /// What happens seldom is counted here.

@@ -23,13 +23,14 @@ const WELL: &[u8] = b"HTTP/1.1 200 ";
 /// More than a page that says OK.
 const RESPONSE_OCTETS_MAX: u64 = 4096;
 
-/// Where to ask, of the addresses that the admin room has for those that are configured. `health` may be one of
-/// them, or a part of one.
-pub(super) fn address(config: &Config, admin_addresses: &[SocketAddr]) -> Option<SocketAddr> {
+/// Where to ask, of what is configured with the address that it has. `health` may be one of them, or a part of one.
+pub(super) fn address(
+    config: &Config,
+    mut admin: impl Iterator<Item = (SocketAddr, SocketAddr)>,
+) -> Option<SocketAddr> {
     let health = config.health?;
-    let mut pairs = config.admin_listen.iter().zip(admin_addresses);
-    let found = pairs.find(|(listen, _)| **listen == health || listen.port() == health.port());
-    found.map(|(_, address)| *address)
+    let found = admin.find(|(listen, _)| *listen == health || listen.port() == health.port());
+    found.map(|(_, address)| address)
 }
 
 /// Asks for ever.

@@ -70,23 +70,51 @@ impl Listening {
         listener: usize,
         common: &Common,
     ) -> Result<Self, BindError> {
-        let bound = match common.shares {
-            true => match bind::bind_shared(configured, common.threads) {
-                Err(BindError::InUse { .. }) if cfg!(target_os = "linux") => None,
-                bound => Some(bound?),
-            },
-            false => Some(bind::bind_both(configured, common.threads)?),
+        let bound = match bind::bind_both(configured, common.threads) {
+            Err(BindError::InUse { .. }) if common.shares && cfg!(target_os = "linux") => None,
+            bound => Some(bound?),
         };
-        Ok(Self {
+        Ok(Self::new(configured, bound, Serving::new(responder.clone(), listener)))
+    }
+
+    /// The same for one that is served at once. Where it `is_ours` it is in use by another one of this server,
+    /// which gives it up.
+    pub(super) fn bind_now(
+        configured: SocketAddr,
+        responder: &Arc<Responder>,
+        listener: usize,
+        common: &Common,
+        is_ours: bool,
+    ) -> Result<Self, BindError> {
+        if is_ours {
+            let bound = bind::bind_beside(configured, common.threads)?;
+            return Ok(Self::new(configured, Some(bound), Serving::new(responder.clone(), listener)));
+        }
+        let mut listening = Self::bind(configured, responder, listener, common)?;
+        if listening.bound.is_none() {
+            listening.bound = Some(listening.beside_another(common)?);
+        }
+        Ok(listening)
+    }
+
+    fn new(configured: SocketAddr, bound: Option<Bound>, serving: Arc<Serving>) -> Self {
+        Self {
             configured,
             address: bound.as_ref().map_or(configured, |bound| bound.address),
-            serving: Serving::new(responder.clone(), listener),
+            serving,
             bound,
             workers: Vec::new(),
             tasks: JoinSet::new(),
             stop: Arc::default(),
             drain: watch::channel(false).0,
-        })
+        }
+    }
+
+    fn beside_another(&mut self, common: &Common) -> Result<Bound, BindError> {
+        let bound = bind::bind_beside(self.configured, common.threads)?;
+        tracing::warn!("{} is listened on by another program too: both answer until it ends", bound.address);
+        self.address = bound.address;
+        Ok(bound)
     }
 
     /// Whether a predecessor has the address.
@@ -99,12 +127,7 @@ impl Listening {
         let _in_runtime = common.runtime.enter();
         let bound = match self.bound.take() {
             Some(bound) => bound,
-            None => {
-                let bound = bind::bind_beside(self.configured, common.threads)?;
-                tracing::warn!("{} is listened on by another program too: both answer until it ends", bound.address);
-                self.address = bound.address;
-                bound
-            }
+            None => self.beside_another(common)?,
         };
         let handler = Handler::of(self.serving.clone());
         let tcp = tokio::net::TcpListener::from_std(bound.tcp)?;
@@ -168,6 +191,10 @@ impl Listening {
         });
         while self.tasks.join_next().await.is_some() {}
         let _ = threads.await;
+        // With the last one who answered by them old tables go, slot by slot: nobody's socket waits for that.
+        let serving = self.serving.clone();
+        drop(self);
+        let _ = tokio::task::spawn_blocking(move || drop(serving)).await;
     }
 }
 

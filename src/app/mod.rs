@@ -9,6 +9,7 @@
 
 pub mod cluster;
 mod compile;
+mod doors;
 mod events;
 mod feed;
 mod health;
@@ -30,16 +31,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use arc_swap::ArcSwap;
 use thiserror::Error;
 use tokio::{
     runtime::{Builder, Runtime},
-    sync::watch,
+    task::JoinSet,
     time,
 };
 
 use crate::{
-    admin::{Admin, Shown, api::Api, readiness::Readiness},
+    admin::{Pages, Shown, api::Api, readiness::Readiness},
     config::{Config, UdpSockets},
     explain::Explainer,
     forward,
@@ -59,6 +59,7 @@ use crate::{
         tcp::{Streams, TcpLimits},
     },
 };
+use doors::Doors;
 use events::Counted;
 pub use feed::{Feed, News};
 use listening::{Common, Listening};
@@ -74,11 +75,12 @@ pub struct Server {
     runtime: Runtime,
     common: Common,
     listening: Vec<Listening>,
-    /// For the admin address.
-    explainer: Arc<ArcSwap<Explainer>>,
-    admin_addresses: Vec<SocketAddr>,
-    /// Tells the admin address to close; it stays open while the others drain.
-    close_admin: watch::Sender<bool>,
+    /// Those that an earlier configuration had: what has arrived there is being answered.
+    retired: JoinSet<()>,
+    api: Api,
+    pages: Arc<Pages>,
+    /// The admin addresses: they stay open while the others drain.
+    doors: Doors,
 }
 
 /// Why a server cannot serve.
@@ -87,9 +89,9 @@ pub enum StartError {
     /// An address to listen on.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The admin address.
-    #[error("{0}: choose another address for [admin] listen, or [] for none")]
-    Admin(io::Error),
+    /// An admin address.
+    #[error("metrics, health and readiness: {0}")]
+    Admin(BindError),
     /// What others are asked with.
     #[error(transparent)]
     Forward(#[from] forward::StartError),
@@ -130,21 +132,25 @@ impl Server {
         let listening =
             listeners.map(|(index, listener)| Listening::bind(listener.address, &responder, index, &common));
         let listening = listening.collect::<Result<Vec<_>, _>>()?;
-        let admin = Admin::bind(&config.admin_listen).map_err(StartError::Admin)?;
-        let server = Self {
+        let explainer = Explainer::new(responder.clone(), feed.store.clone());
+        let api = Api::new(explainer, feed.sources.clone(), config.admin_hosts.clone());
+        let pages = Pages::new(shown(config, &api, &common.metrics, &readiness));
+        let mut doors = Doors::new(pages.clone(), runtime.handle().clone(), common.metrics.events.clone());
+        // Already while the cluster is read, for probes ask then.
+        doors.open(config, doors.bind(config).map_err(StartError::Admin)?);
+        Ok(Self {
             config: config.clone(),
-            explainer: Arc::new(ArcSwap::from_pointee(Explainer::new(responder.clone(), feed.store.clone()))),
             responder,
             readiness,
             feed,
             runtime,
             common,
             listening,
-            admin_addresses: admin.local_addresses()?,
-            close_admin: watch::channel(false).0,
-        };
-        server.start_admin(admin, config);
-        Ok(server)
+            retired: JoinSet::new(),
+            api,
+            pages,
+            doors,
+        })
     }
 
     fn common(config: &Config, runtime: &Runtime, metrics: Arc<Metrics>, logs: Arc<Logs>, cores: usize) -> Common {
@@ -211,23 +217,6 @@ impl Server {
         }
     }
 
-    /// Serves metrics, health and readiness: already while the cluster is read, for probes ask then.
-    fn start_admin(&self, admin: Admin, config: &Config) {
-        let api = || Api::new(self.explainer.clone(), self.feed.sources.clone(), config.admin_hosts.clone());
-        let explain = config.admin_explain.then(api);
-        let shown = Shown { metrics: self.common.metrics.clone(), readiness: self.readiness.clone(), explain };
-        if let Some(address) = health::address(config, &self.admin_addresses) {
-            self.runtime.spawn(health::watch(address, self.common.metrics.events.clone()));
-        }
-        let mut close = self.close_admin.subscribe();
-        self.runtime.spawn(async move {
-            let closed = async move { drop(close.wait_for(|&close| close).await) };
-            if let Err(error) = admin.serve(shown, closed).await {
-                tracing::error!(%error, "the admin address is not served");
-            }
-        });
-    }
-
     /// Where changes of the cluster go.
     pub fn feed(&self) -> Feed {
         self.feed.clone()
@@ -240,7 +229,7 @@ impl Server {
 
     /// The addresses of metrics, health and readiness.
     pub fn admin_addresses(&self) -> &[SocketAddr] {
-        &self.admin_addresses
+        &self.doors.addresses
     }
 
     /// What is counted.
@@ -255,7 +244,7 @@ impl Server {
 
     /// Explains what this server answers.
     pub fn explainer(&self) -> Explainer {
-        Explainer::clone(&self.explainer.load())
+        self.api.explainer().clone()
     }
 
     /// The zones of the cluster that are served.
@@ -296,18 +285,19 @@ impl Server {
     /// Stops: readiness goes first, then what has arrived is answered, then the sockets close.
     pub fn shutdown(self) {
         self.readiness.draining();
-        let Self { runtime, listening, common, close_admin, .. } = self;
+        let Self { runtime, listening, mut retired, common, doors, .. } = self;
         listening.iter().for_each(Listening::stop);
         runtime.block_on(async {
             for listening in listening {
                 listening.ended().await;
             }
+            while retired.join_next().await.is_some() {}
             if !common.later.drained(WAITING_GRACE).await {
                 tracing::warn!("questions that waited for upstreams were given up");
             }
         });
         common.logs.finish(LOG_GRACE);
-        close_admin.send_replace(true);
+        doors.close();
         runtime.shutdown_timeout(ADMIN_GRACE);
     }
 }
@@ -318,6 +308,12 @@ const WAITING_GRACE: Duration = Duration::from_secs(5);
 const LOG_GRACE: Duration = Duration::from_secs(1);
 /// What the admin address may take to finish.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
+
+/// What the admin addresses show.
+fn shown(config: &Config, api: &Api, metrics: &Arc<Metrics>, readiness: &Arc<Readiness>) -> Shown {
+    let explain = config.admin_explain.then(|| api.clone());
+    Shown { metrics: metrics.clone(), readiness: readiness.clone(), explain }
+}
 
 fn tcp_limits(config: &Config) -> TcpLimits {
     let tcp = config.tcp;

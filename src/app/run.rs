@@ -33,6 +33,14 @@ enum Happened {
     Loop(String),
 }
 
+/// What came of reading the configuration again.
+enum Read {
+    TakenOver,
+    NothingNew,
+    /// To end, before it was taken over.
+    Told(&'static str, Lame),
+}
+
 /// What `/ready` calls the configuration.
 const CONFIGURATION: &str = "configuration";
 
@@ -62,8 +70,14 @@ impl Server {
                     return Ended::Loop(text);
                 }
                 Happened::Told(Told::Read) | Happened::Look => {
-                    if self.read_again(&mut reading, &mut cluster, matches!(happened, Happened::Told(_))) {
-                        self.watch_loops(&mut loops, &fatal);
+                    let was_asked = matches!(happened, Happened::Told(_));
+                    match self.read_again(&mut reading, &mut cluster, &mut signals, was_asked) {
+                        Read::TakenOver => self.watch_loops(&mut loops, &fatal),
+                        Read::NothingNew => {}
+                        Read::Told(signal, lame) => {
+                            self.end(signal, lame, signals);
+                            return Ended::Told;
+                        }
                     }
                     look_at = self.next_look();
                 }
@@ -82,36 +96,50 @@ impl Server {
         Some(Instant::now() + interval + jitter.mul_f64(fastrand::f64()) - jitter / 2)
     }
 
-    /// Takes over the configuration if it has changed. Says whether it was.
-    fn read_again(&mut self, reading: &mut Reading, cluster: &mut Cluster, was_asked: bool) -> bool {
+    /// Takes over the configuration if it has changed.
+    fn read_again(
+        &mut self,
+        reading: &mut Reading,
+        cluster: &mut Cluster,
+        signals: &mut Signals,
+        was_asked: bool,
+    ) -> Read {
         let config = match reading.again() {
             Ok(Some(config)) => config,
             Ok(None) => {
                 if was_asked {
                     tracing::info!("the configuration has not changed");
                 }
-                return false;
+                return Read::NothingNew;
             }
             Err(errors) => {
                 let errors: Vec<String> = errors.iter().map(|error| error.line_and_message()).collect();
                 // A log has one line for it.
                 self.keep_configuration(&errors.join("; "));
-                return false;
+                return Read::NothingNew;
             }
         };
         reading.notes().iter().for_each(|note| tracing::warn!("{}", note.line_and_message()));
-        match self.reload(&config, cluster) {
+        let mut told = None;
+        let reloaded = self.reload(&config, cluster, || {
+            told = signals.ended();
+            told.is_some()
+        });
+        if let Some((signal, lame)) = told {
+            return Read::Told(signal, lame);
+        }
+        match reloaded {
             Ok(()) => {
                 self.readiness.clear(CONFIGURATION);
                 self.show_hash(reading);
                 tracing::info!("the configuration has changed and is taken over");
-                true
+                Read::TakenOver
             }
             Err(error) => {
                 self.keep_configuration(&error.to_string());
                 // What is in the way may be gone at the next look.
                 reading.forget();
-                false
+                Read::NothingNew
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use futures_util::FutureExt;
 use tokio::{
     runtime::Runtime,
     select,
@@ -11,11 +12,16 @@ use tokio::{
 /// SIGTERM, SIGINT and SIGQUIT end it, SIGUSR1 has it read its configuration, and SIGHUP does nothing. While
 /// this is there they do not end the process by themselves.
 pub struct Signals {
+    ending: Ending,
+    user: Signal,
+    _hangup: Signal,
+}
+
+/// Those that end it.
+struct Ending {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
-    user: Signal,
-    _hangup: Signal,
 }
 
 /// What a signal asks for.
@@ -40,9 +46,11 @@ impl Signals {
     pub(super) fn new(runtime: &Runtime) -> io::Result<Self> {
         let _in_runtime = runtime.enter();
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
+            ending: Ending {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                quit: signal(SignalKind::quit())?,
+            },
             user: signal(SignalKind::user_defined1())?,
             _hangup: signal(SignalKind::hangup())?,
         })
@@ -52,18 +60,27 @@ impl Signals {
     pub(super) async fn received(&mut self) -> Told {
         select! {
             _ = self.user.recv() => Told::Read,
-            _ = self.terminate.recv() => Told::End("SIGTERM", Lame::AsConfigured),
-            _ = self.interrupt.recv() => Told::End("SIGINT", Lame::No),
-            _ = self.quit.recv() => Told::End("SIGQUIT", Lame::No),
+            (signal, lame) = self.ending.received() => Told::End(signal, lame),
         }
     }
 
-    /// Waits for one that ends, and says which.
+    /// Waits for one that ends, and says which. SIGUSR1 stays for who listens to it.
     pub(super) async fn end(&mut self) -> (&'static str, Lame) {
-        loop {
-            if let Told::End(signal, lame) = self.received().await {
-                return (signal, lame);
-            }
+        self.ending.received().await
+    }
+
+    /// One that ends, if it has come.
+    pub(super) fn ended(&mut self) -> Option<(&'static str, Lame)> {
+        self.end().now_or_never()
+    }
+}
+
+impl Ending {
+    async fn received(&mut self) -> (&'static str, Lame) {
+        select! {
+            _ = self.terminate.recv() => ("SIGTERM", Lame::AsConfigured),
+            _ = self.interrupt.recv() => ("SIGINT", Lame::No),
+            _ = self.quit.recv() => ("SIGQUIT", Lame::No),
         }
     }
 }

@@ -91,6 +91,13 @@ impl Options {
             octets_max: OCTETS_MAX,
         }
     }
+
+    /// Octets for as many entries as may be kept, where nobody says how many: no fewer than for CoreDNS's own
+    /// number, for each further one as many, and within a limit, for a number is written easily.
+    pub fn usual_octets(&self) -> usize {
+        let entries = self.success.entries_max.saturating_add(self.denial.entries_max);
+        entries.saturating_mul(ENTRY_OCTETS).clamp(OCTETS_MAX, USUAL_OCTETS_MAX)
+    }
 }
 
 impl Default for Options {
@@ -103,5 +110,9 @@ impl Default for Options {
 const ENTRIES_MAX: usize = 9984;
 /// CoreDNS's.
 const TTL_SECS_MIN: u32 = 5;
-/// 2 * 9984 replies of 800 octets each: more than most are.
+/// More than most replies have, with their keys and books.
+const ENTRY_OCTETS: usize = 840;
+/// 2 * 9984 of them.
 const OCTETS_MAX: usize = 16 * 1024 * 1024;
+/// 320,000 entries.
+const USUAL_OCTETS_MAX: usize = 256 * 1024 * 1024;

@@ -55,6 +55,15 @@ impl Form {
         }
     }
 
+    /// Whether somebody reads along: from a Corefile only before a terminal, for in a pod nobody does.
+    pub(super) fn is_for_people(self) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Coredns => io::stdout().is_terminal(),
+            Self::Json => false,
+        }
+    }
+
     /// How the lines of questions are written beside these.
     pub(super) fn of_questions(self) -> log::Form {
         if self == Self::Json { log::Form::Json } else { log::Form::Text }

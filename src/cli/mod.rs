@@ -17,7 +17,7 @@ mod snapshot;
 
 use std::{
     io::{self, Write},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -34,7 +34,6 @@ use crate::{
         api,
         snapshot::{self as files, Loaded, STDIN, Source},
     },
-    sockets::bind::reachable,
 };
 
 /// A DNS server for Kubernetes clusters
@@ -203,11 +202,26 @@ fn printed(result: io::Result<()>) -> Result<ExitCode, Failure> {
     }
 }
 
-/// `127.0.0.1 -p 5300`: how dig is told where to ask.
+/// `@127.0.0.1 -p 5300`: how dig is told where to ask. Who listens on all addresses listens on those of IPv4.
 fn dig_server(address: SocketAddr) -> String {
-    let ip = reachable(address).ip();
+    let ip = match address.ip() {
+        all if all.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        ip => ip,
+    };
     match address.port() {
         53 => format!("@{ip}"),
         port => format!("@{ip} -p {port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dig_is_sent_where_somebody_listens() {
+        let at = |address: &str| dig_server(address.parse().unwrap());
+        assert_eq!([at("[::]:53"), at("0.0.0.0:53")], ["@127.0.0.1"; 2]);
+        assert_eq!([at("[::1]:5300"), at("192.0.2.1:5300")], ["@::1 -p 5300", "@192.0.2.1 -p 5300"]);
     }
 }

@@ -16,7 +16,7 @@ use super::{
     origin, print,
 };
 use crate::{
-    app::{Server, cluster::Cluster, run::Ended},
+    app::{Server, StartError, cluster::Cluster, run::Ended},
     config::{Config, reading::Reading},
     forward::IN_FLIGHT_MAX,
 };
@@ -57,7 +57,8 @@ impl Serve {
         reading.notes().iter().for_each(|note| tracing::warn!("{}", note.line_and_message()));
         let _pid = self.pidfile.as_deref().map(PidFile::write).transpose()?;
         raise_file_limit();
-        let mut server = Server::bind(&config).map_err(failure)?;
+        let unbound = |error: StartError| unbound(&error, is_corefile);
+        let mut server = Server::bind(&config).map_err(unbound)?;
         server.set_log_form(form.of_questions());
         let cluster = Cluster::start(&config, server.feed()).map_err(failure)?;
         // The kernel keeps signals from the first process of a container that does not ask for them.
@@ -69,7 +70,7 @@ impl Serve {
         let takes_over = server.has_predecessor();
         if !takes_over {
             server.set_starting(true);
-            server.start().map_err(failure)?;
+            server.start().map_err(unbound)?;
         }
         if !cluster.wait(&config, || server.is_told_to_end(&mut signals, Duration::ZERO)) {
             server.set_starting(false);
@@ -77,11 +78,14 @@ impl Serve {
             return Ok(ExitCode::SUCCESS);
         }
         if takes_over {
-            server.start().map_err(failure)?;
+            server.start().map_err(unbound)?;
         }
         server.set_starting(false);
         if !self.quiet {
             announce(&config, &server, &cluster);
+            if form.is_for_people() {
+                advise(&server);
+            }
             if is_corefile && form != Form::Json {
                 print(&coredns::banner(&config))?;
             }
@@ -134,11 +138,23 @@ fn failure(error: impl Error) -> Failure {
     Failure(error.to_string())
 }
 
+/// Says of an address that cannot be had where it is written.
+fn unbound(error: &StartError, is_corefile: bool) -> Failure {
+    let place = match (error, is_corefile) {
+        (StartError::Bind(_), false) => " (--listen)",
+        (StartError::Bind(_), true) => " (`bind` in the Corefile, -dns.port)",
+        (StartError::Admin(_), false) => " ([admin] listen or --admin)",
+        (StartError::Admin(_), true) => " (`health`, `ready` and `prometheus` in the Corefile)",
+        _ => "",
+    };
+    Failure(format!("{error}{place}"))
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "write an address and a port: 127.0.0.1:5300, 0.0.0.0:53 or [::]:53".into())
 }
 
-/// What is served, from where, where it listens, and a line to try.
+/// What is served, from where, and where it listens.
 fn announce(config: &Config, server: &Server, cluster: &Cluster) {
     let zones: Vec<String> = server.zones().iter().map(ToString::to_string).collect();
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
@@ -154,6 +170,10 @@ fn announce(config: &Config, server: &Server, cluster: &Cluster) {
         let page = if config.admin_explain { "names explained, " } else { "" };
         tracing::info!("{page}metrics, health and readiness on http://{address}/");
     }
+}
+
+/// A line to try.
+fn advise(server: &Server) {
     if let (Some(address), Some(question)) = (server.addresses().first(), server.example_question()) {
         tracing::info!("try: dig {} {question}", dig_server(*address));
     }

@@ -113,6 +113,7 @@ impl Maker {
             to,
             proto: Proto::Tcp,
             expire: options.expire,
+            age_max: options.age_max,
             read_timeout: options.read_timeout,
             idle_max: options.idle_connections_max.unwrap_or(CONNECTIONS_MAX),
         };

@@ -18,7 +18,7 @@ use hickory_proto::{
     ProtoError,
     op::{Edns, Header, HeaderCounts, Message, Metadata, ResponseCode},
     rr::{Record, rdata::opt::EdnsOption},
-    serialize::binary::{BinDecoder, BinEncoder},
+    serialize::binary::{BinDecoder, BinEncodable, BinEncoder},
 };
 use hickory_server::{
     net::{runtime::Time, xfer::Protocol},
@@ -79,8 +79,11 @@ struct Answer {
 /// The reply to an unknown version of EDNS repeats no question (behaviour B3).
 static NO_QUESTION: LazyLock<Queries> =
     LazyLock::new(|| Queries::read(&mut BinDecoder::new(&[]), 0).expect("nothing can be read from nothing"));
-/// A transfer is sent in messages of so many records: about 16 KiB each.
-const RECORDS_PER_MESSAGE: usize = 200;
+/// A transfer is sent in messages of so many octets of records at most: names in a message can be compressed up to
+/// there (RFC 1035 section 4.1.4), and the limit of 65,535 is far.
+const TRANSFER_OCTETS: usize = 16 * 1024;
+/// Type, class, TTL and length.
+const RECORD_OCTETS: usize = 10;
 
 impl Handler {
     /// Answers as `listener` of the responder's plan does.
@@ -263,9 +266,8 @@ fn responses<'a>(
     answer: &'a Answer,
 ) -> impl Iterator<Item = MessageResponse<'a, 'a, Records<'a>, Records<'a>, Records<'a>, Records<'a>>> + Send {
     let Answer { metadata, edns, sections, ending } = answer;
-    let size = if ending.next == Next::Transfer { RECORDS_PER_MESSAGE } else { usize::MAX };
-    let first = sections.answer.is_empty().then_some(&[][..]);
-    first.into_iter().chain(sections.answer.chunks(size)).map(move |records| {
+    let size = if ending.next == Next::Transfer { TRANSFER_OCTETS } else { usize::MAX };
+    parts(&sections.answer, size).into_iter().map(move |records| {
         let queries = if ending.rcode == code::BADVERS { &*NO_QUESTION } else { &request.queries };
         let mut builder = MessageResponseBuilder::new(queries, None);
         if let Some(edns) = edns {
@@ -273,6 +275,26 @@ fn responses<'a>(
         }
         builder.build(*metadata, records, &sections.authority, &[], &sections.additional)
     })
+}
+
+/// At least one part, each of at least one record, and of no more than so many octets if it can be.
+fn parts(records: &[Record], octets_max: usize) -> Vec<&[Record]> {
+    let (mut parts, mut begin, mut octets) = (Vec::new(), 0, 0_usize);
+    for (index, record) in records.iter().enumerate() {
+        let more = octets_of(record);
+        if octets > 0 && octets + more > octets_max {
+            parts.push(&records[begin..index]);
+            (begin, octets) = (index, 0);
+        }
+        octets += more;
+    }
+    parts.push(&records[begin..]);
+    parts
+}
+
+/// As it is without compression.
+fn octets_of(record: &Record) -> usize {
+    record.name.len() + RECORD_OCTETS + record.data.to_bytes().map_or(0, |data| data.len())
 }
 
 fn encode<'a>(

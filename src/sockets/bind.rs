@@ -2,11 +2,12 @@
 //!
 //! A port that two programs share by `SO_REUSEPORT` gives each of them half of the questions, and
 //! says so to nobody. So an address is first taken alone, without that option, which fails if
-//! anybody has it; then as many sockets share it as there are threads. Only where a successor may take
-//! its place beside its predecessor ([`bind_beside`]) the second attempt is made all the same.
+//! anybody has it; then as many sockets share it as there are threads. [`bind_beside`] takes one that
+//! somebody has all the same: a successor's beside its predecessor, and where all addresses become one of
+//! them, or one becomes all, a new configuration's beside the old one.
 //!
 //! Addresses that cannot be had are the first thing a new user meets, so a [`BindError`] is one
-//! sentence with what to do.
+//! sentence with what to do. Which option has the address is for those to say who know where it is written.
 
 use std::{
     io,
@@ -30,7 +31,7 @@ pub struct Bound {
 #[derive(Debug, Error)]
 pub enum BindError {
     /// Somebody else has it.
-    #[error("{address} ({protocol}) is in use by another program: stop it, or choose another address with --listen")]
+    #[error("{address} ({protocol}) is in use by another program: stop it, or choose another address")]
     InUse {
         /// What was asked for.
         address: SocketAddr,
@@ -51,7 +52,7 @@ pub enum BindError {
     /// An address of some other host.
     #[error(
         "{address} ({protocol}) is not an address of this host: \
-         choose one that is with --listen, or 0.0.0.0 for all of them"
+         choose one that is, or 0.0.0.0 for all of them"
     )]
     NotLocal {
         /// What was asked for.
@@ -60,7 +61,7 @@ pub enum BindError {
         protocol: &'static str,
     },
     /// Whatever else the system says.
-    #[error("cannot listen on {address} ({protocol}): {source}; choose another address with --listen")]
+    #[error("cannot listen on {address} ({protocol}): {source}; choose another address")]
     Other {
         /// What was asked for.
         address: SocketAddr,
@@ -84,29 +85,20 @@ const PORT_ATTEMPTS: usize = 16;
 /// Takes an address for UDP, with `udp_count` sockets, and for TCP. Port 0 stands for one that the
 /// system picks, the same for both.
 pub fn bind_both(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
-    bind_alone(address, udp_count, Kind::Tcp)
+    if address.port() != 0 {
+        return try_both(address, udp_count);
+    }
+    pick(|| try_both(address, udp_count))
 }
 
-/// The same, and a successor may take it too ([`bind_beside`]).
-pub fn bind_shared(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
-    bind_alone(address, udp_count, Kind::SharedTcp)
-}
-
-/// Takes an address beside a predecessor of the same user that shares it: until that one ends, the system
-/// spreads clients over both. Whoever does this serves at once, for what comes to a socket that is closed again
-/// is lost.
+/// Takes an address beside one of the same user that has it, or a part of it: as long as both have the same, the
+/// system spreads clients over them; of one address and all, the one comes first. Whoever does this serves at
+/// once, for what comes to a socket that is closed again is lost.
 pub fn bind_beside(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
     let udp = or_ipv4(address, |address| open_all(address, udp_count))?;
     let address = local_address(&udp[0], Kind::SharedUdp, address)?;
     let tcp = open(Kind::SharedTcp, address)?.into();
     Ok(Bound { address, udp, tcp })
-}
-
-fn bind_alone(address: SocketAddr, udp_count: usize, tcp: Kind) -> Result<Bound, BindError> {
-    if address.port() != 0 {
-        return try_both(address, udp_count, tcp);
-    }
-    pick(|| try_both(address, udp_count, tcp))
 }
 
 /// Lets the system pick again where a port was free for UDP and taken for TCP.
@@ -120,10 +112,10 @@ fn pick<T>(mut attempt: impl FnMut() -> Result<T, BindError>) -> Result<T, BindE
     attempt()
 }
 
-fn try_both(address: SocketAddr, udp_count: usize, tcp: Kind) -> Result<Bound, BindError> {
+fn try_both(address: SocketAddr, udp_count: usize) -> Result<Bound, BindError> {
     let udp = bind_udp(address, udp_count)?;
     let address = local_address(&udp[0], Kind::Udp, address)?;
-    let tcp = open(tcp, address)?.into();
+    let tcp = open(Kind::Tcp, address)?.into();
     Ok(Bound { address, udp, tcp })
 }
 
@@ -147,11 +139,19 @@ pub fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
     or_ipv4(address, |address| open(Kind::Tcp, address)).map(TcpListener::from)
 }
 
+/// The same beside one of the same user: see [`bind_beside`].
+pub fn bind_tcp_beside(address: SocketAddr) -> Result<TcpListener, BindError> {
+    or_ipv4(address, |address| open(Kind::SharedTcp, address)).map(TcpListener::from)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// A probe: alone.
     Udp,
     SharedUdp,
+    /// Alone when it is bound; then it lets others in that share.
     Tcp,
+    /// Beside others.
     SharedTcp,
 }
 
@@ -173,6 +173,12 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+/// Whether something may come to both: they are the same, or one of them is all addresses and has the other in it.
+pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let has = |all: IpAddr, part: IpAddr| all == part || all.is_unspecified() && (all.is_ipv6() || part.is_ipv4());
+    one.port() == other.port() && (has(one.ip(), other.ip()) || has(other.ip(), one.ip()))
 }
 
 /// All addresses of a node without IPv6 are its IPv4 addresses.
@@ -219,6 +225,9 @@ fn try_open(kind: Kind, address: SocketAddr) -> io::Result<Socket> {
     socket.bind(&address.into())?;
     if kind.is_stream() {
         socket.listen(BACKLOG)?;
+        // Like the sockets for UDP: whoever comes finds out by a probe that the address is taken.
+        #[cfg(target_os = "linux")]
+        socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
     }
     Ok(socket)
@@ -274,12 +283,34 @@ mod tests {
     fn an_address_that_is_served_already_is_not_taken_a_second_time() {
         let first = bind_both(address(ANY), 2).unwrap();
         let error = bind_udp(first.address, 2).unwrap_err().to_string();
-        let says = format!(
-            "{} (UDP) is in use by another program: stop it, or choose another address with --listen",
-            first.address
-        );
+        let says = format!("{} (UDP) is in use by another program: stop it, or choose another address", first.address);
         assert_eq!(error, says);
         assert_eq!(bind_tcp(first.address).unwrap_err().to_string(), says.replace("UDP", "TCP"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn who_shares_has_a_part_of_an_address_beside_who_has_it_all_and_the_other_way_round() {
+        for [first, second] in [["127.0.0.1", "[::]"], ["[::]", "127.0.0.1"], ["0.0.0.0", "127.0.0.1"]] {
+            let first = bind_both(address(&format!("{first}:0")), 2).unwrap();
+            let second = address(&format!("{second}:{}", first.address.port()));
+            assert!(matches!(bind_both(second, 2), Err(BindError::InUse { .. })), "{second} beside {}", first.address);
+            let second = bind_beside(second, 2).unwrap();
+            assert!(overlap(first.address, second.address));
+        }
+    }
+
+    #[test]
+    fn addresses_overlap_where_one_is_all_of_them() {
+        let overlap = |one: &str, other: &str| {
+            let (one, other) = (address(one), address(other));
+            assert_eq!(overlap(one, other), overlap(other, one));
+            overlap(one, other)
+        };
+        assert!(overlap("[::]:53", "127.0.0.1:53") && overlap("0.0.0.0:53", "127.0.0.1:53"));
+        assert!(overlap("[::]:53", "0.0.0.0:53") && overlap("127.0.0.1:53", "127.0.0.1:53"));
+        assert!(!overlap("[::]:53", "127.0.0.1:54") && !overlap("0.0.0.0:53", "[::1]:53"));
+        assert!(!overlap("127.0.0.1:53", "127.0.0.2:53"));
     }
 
     #[test]
@@ -327,12 +358,11 @@ mod tests {
         );
         assert_eq!(
             bind_tcp(address("192.0.2.1:0")).unwrap_err().to_string(),
-            "192.0.2.1:0 (TCP) is not an address of this host: choose one that is with --listen, or 0.0.0.0 \
-             for all of them"
+            "192.0.2.1:0 (TCP) is not an address of this host: choose one that is, or 0.0.0.0 for all of them"
         );
         assert_eq!(
             sentence("127.0.0.1:5300", Kind::Tcp, io::ErrorKind::PermissionDenied),
-            "cannot listen on 127.0.0.1:5300 (TCP): permission denied; choose another address with --listen"
+            "cannot listen on 127.0.0.1:5300 (TCP): permission denied; choose another address"
         );
     }
 

@@ -1,6 +1,5 @@
 //! `/api`, seen by clients.
 
-use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
 
 use clusterdns::{
@@ -270,10 +269,6 @@ pub(super) fn start() -> (Running, Arc<Mutex<Store>>) {
     let store = Arc::new(Mutex::new(store));
     let sources = Sources::default();
     sources.set(vec!["a test".into()]).unwrap();
-    let api = Api::new(
-        Arc::new(ArcSwap::from_pointee(Explainer::new(Arc::new(responder), store.clone()))),
-        sources,
-        Vec::new(),
-    );
+    let api = Api::new(Explainer::new(Arc::new(responder), store.clone()), sources, Vec::new());
     (Running::start_with(Some(api)), store)
 }

@@ -67,7 +67,7 @@ fn a_port_in_use_is_told_in_one_sentence() {
             serve.err,
             format!(
                 "{address} ({protocol}) is in use by another program: \
-                 stop it, or choose another address with --listen\n"
+                 stop it, or choose another address (--listen)\n"
             )
         );
     }
@@ -76,6 +76,15 @@ fn a_port_in_use_is_told_in_one_sentence() {
     let serve = run(&["serve", "--config", &config, "--listen", "127.0.0.1:0"]);
     assert_eq!(serve.code, Some(1));
     assert!(serve.err.contains(&taken.to_string()) && serve.err.contains("[admin] listen"), "{}", serve.err);
+
+    // Who has a Corefile knows none of these options.
+    for (port, ready, directive) in [(taken.port(), "127.0.0.1:0", "`bind`"), (0, &*taken.to_string(), "`ready`")] {
+        let text = format!(".:{port} {{\n bind 127.0.0.1\n ready {ready}\n kubernetes cluster.local\n}}\n");
+        let corefile = folder.file("Corefile", &text);
+        let serve = run(&["-conf", &corefile, "--snapshot", &repository("zones/manifests")]);
+        assert_eq!(serve.code, Some(1));
+        assert!(serve.err.contains(directive) && !serve.err.contains("--"), "{}", serve.err);
+    }
 }
 
 #[test]

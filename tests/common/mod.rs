@@ -21,7 +21,12 @@ use clusterdns::{
 /// Answers for `cluster.local` from the namespace `shop` and these objects (JSON), and gives the
 /// zone to anybody.
 pub(crate) fn responder(objects: &[String]) -> Arc<Responder> {
-    let zone = || Zone::parse("cluster.local").expect("a zone").remove(0);
+    responder_of("cluster.local", objects)
+}
+
+/// The same for another zone.
+pub(crate) fn responder_of(apex: &str, objects: &[String]) -> Arc<Responder> {
+    let zone = || Zone::parse(apex).expect("a zone").remove(0);
     let view = Arc::new(View::new(ViewOptions::new(vec![zone()])));
     let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}"#.to_owned();
     let objects = objects.iter().chain([&namespace]).map(|json| object(json)).collect();
@@ -31,7 +36,7 @@ pub(crate) fn responder(objects: &[String]) -> Arc<Responder> {
     Arc::new(Responder::new(Plan {
         servers: vec![Server { view: Some(view), transfer, rotate: false, unanswered: 5, ..Server::default() }],
         listeners: vec![Listener { address: ([0, 0, 0, 0], 53).into(), any_class: false, zones: vec![(zone(), 0)] }],
-        routes: vec![Route { listener: 0, zone: "cluster.local.".into(), server: 0 }],
+        routes: vec![Route { listener: 0, zone: format!("{apex}."), server: 0 }],
         ..Plan::default()
     }))
 }

@@ -32,9 +32,12 @@ in_pod_net() { nsenter --net="$pod_net" "$@"; }
 dockerfile=$(dirname "$0")/../../Dockerfile
 entrypoint=$(sed -n 's/^ENTRYPOINT \["\(.*\)"\]$/\1/p' "$dockerfile")
 user=$(sed -n 's/^USER \([0-9]*\):.*/\1/p' "$dockerfile")
+# `ln -s TARGET /image/NAME`: what else the binary is called.
+read -r link_target link < <(sed -n 's|.*ln -s \([^ ]*\) /image\(/[^ ]*\)$|\1 \2|p' "$dockerfile")
 make_image() {
     mkdir -p "$work"/{files,root,config} "$work"/files/etc/{coredns,ssl/certs}
     cp "$1" "$work/files$entrypoint"
+    ln -s "$link_target" "$work/files$link"
     echo "nameserver $world_address" >"$work/files/etc/resolv.conf"
     chmod -R a+rX "$work"
     mount --bind "$work/files" "$work/root"

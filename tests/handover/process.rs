@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, UdpSocket},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -33,17 +33,28 @@ impl Process {
 
     /// The same with other files beside the Corefile.
     pub(crate) fn start_beside(corefile: &str, cluster: &str, files: &[(&str, String)]) -> Self {
+        let ours = [("Corefile", corefile.to_owned()), ("cluster.json", cluster.to_owned())];
+        Self::run(&["-conf", "Corefile", "--snapshot", "cluster.json"], &[&ours, files].concat(), "")
+    }
+
+    /// The same with a file in TOML, which says where the cluster is.
+    pub(crate) fn start_toml(toml: &str, files: &[(&str, String)]) -> Self {
+        let ours = [("c.toml", toml.to_owned())];
+        Self::run(&["serve", "--config", "c.toml"], &[&ours, files].concat(), "")
+    }
+
+    /// Runs it in a folder with these files, with this on standard input, and waits until it serves.
+    pub(crate) fn run(arguments: &[&str], files: &[(&str, String)], input: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        fs::write(folder.path().join("Corefile"), corefile).unwrap();
-        fs::write(folder.path().join("cluster.json"), cluster).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_clusterdns"));
-        command.args(["-conf", "Corefile", "--snapshot", "cluster.json"]).current_dir(folder.path());
+        command.args(arguments).current_dir(folder.path()).stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let (said, lines) = mpsc::channel();
         for stream in
             [Box::new(child.stdout.take().unwrap()) as Box<dyn Read + Send>, Box::new(child.stderr.take().unwrap())]
@@ -61,23 +72,41 @@ impl Process {
         process
     }
 
-    /// Writes another Corefile in the place of the old one, as an editor does.
+    /// Writes another Corefile in the place of the old one.
     pub(crate) fn configure(&self, corefile: &str) {
-        let path: PathBuf = self.folder.path().join("Corefile");
+        self.write("Corefile", corefile);
+    }
+
+    /// Writes another file in the place of the old one, as an editor does.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path: PathBuf = self.folder.path().join(name);
         let new = path.with_extension("new");
-        fs::write(&new, corefile).unwrap();
+        fs::write(&new, text).unwrap();
         fs::rename(new, path).unwrap();
+    }
+
+    /// Has it read another file of its configuration, and returns what it says until it has come to an end with it.
+    pub(crate) fn reload(&self, name: &str, text: &str) -> Vec<String> {
+        self.write(name, text);
+        self.signal("USR1");
+        self.says_all("taken over")
     }
 
     /// Waits until it says something with these words, and returns the line.
     pub(crate) fn says(&self, words: &str) -> String {
+        self.says_all(words).pop().unwrap()
+    }
+
+    /// The same with what it says until then.
+    pub(crate) fn says_all(&self, words: &str) -> Vec<String> {
         let mut heard = Vec::new();
         let deadline = Instant::now() + PATIENCE;
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            if line.contains(words) {
-                return line;
-            }
+            let is_it = line.contains(words);
             heard.push(line);
+            if is_it {
+                return heard;
+            }
         }
         panic!("nothing is said of {words:?}: {heard:#?}");
     }

@@ -12,7 +12,7 @@ use hickory_proto::{
 use tokio::io::AsyncWriteExt;
 
 use super::{
-    common::{A, id_and_rcode, query, responder, service, within},
+    common::{A, id_and_rcode, query, responder, responder_of, service, within},
     room::{AXFR, Room, Scripted, Told, framed},
 };
 
@@ -72,6 +72,36 @@ async fn a_transfer_is_whole_and_does_not_hold_up_what_comes_behind_it() {
     // A and SRV at each service, and SRV at its port.
     assert!(messages > 10 && records.len() > 3 * 1_001, "{messages} messages, {} records", records.len());
     assert_eq!(id_and_rcode(&client.ask(query(3, WEB, A)).await), (3, 0), "and nothing came behind it");
+}
+
+/// Its messages are cut by octets: 200 of these records are more than a message can hold.
+#[tokio::test]
+async fn a_transfer_of_long_records_is_whole() {
+    let zone = format!("{0}.{0}.cluster.local", "z".repeat(40));
+    let ports: Vec<_> =
+        (0..12).map(|port| format!(r#"{{"name":"a-long-name-{port:03}","port":{}}}"#, 80 + port)).collect();
+    let objects = (10..90).flat_map(|number| {
+        let long = format!("{number}").repeat(31) + "a";
+        let name = format!("n{}", &long[1..]);
+        let service = format!(
+            r#"{{"apiVersion":"v1","kind":"Service","metadata":{{"name":"{name}","namespace":"{name}"}},
+                "spec":{{"clusterIP":"10.0.0.{number}","ports":[{}]}}}}"#,
+            ports.join(",")
+        );
+        [format!(r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{name}"}}}}"#), service]
+    });
+    let objects: Vec<String> = objects.collect();
+    let room = Room::open(Handler::new(responder_of(&zone, &objects), 0), TcpLimits::default());
+    let mut client = room.connect().await;
+    client.send(&[query(1, &zone, AXFR)]).await;
+    let (mut soas, mut srvs) = (0, 0);
+    while soas < 2 {
+        let message = Message::from_vec(&client.reply().await).unwrap();
+        let count = |wanted| message.answers.iter().filter(|record| record.record_type() == wanted).count();
+        soas += count(RecordType::SOA);
+        srvs += count(RecordType::SRV);
+    }
+    assert_eq!(srvs, 80 * 24, "each port at its service, and by its name");
 }
 
 /// A secondary would say of what is missing that it does not exist.

@@ -34,6 +34,18 @@ fn no_more_octets_are_kept_than_allowed() {
 }
 
 #[test]
+fn there_are_octets_for_all_entries_that_are_asked_for() {
+    let entries_max = 40_000;
+    let bench = Bench::new(|options| {
+        options.success.entries_max = entries_max;
+        options.octets_max = options.usual_octets();
+    });
+    fill(&bench, entries_max, &Said::a(60).with(2, 999, 60, &[0; 255]));
+    let counters = bench.cache.counters().success;
+    assert!(counters.entries * 10 >= entries_max * 9, "{counters:?} of {entries_max}");
+}
+
+#[test]
 fn a_reply_that_is_larger_than_the_cache_is_not_kept() {
     let bench = Bench::new(|options| options.octets_max = 2048);
     bench.keep(&www(), Said::a(60).with(2, 999, 60, &[0; 2000]));

@@ -107,7 +107,6 @@ impl Checked {
     pub(super) fn cache(&mut self, cache: file::Cache) -> Option<cache::Options> {
         let mut options = cache::Options::new();
         options.zones = self.names_of(cache.zones);
-        options.octets_max = self.within(cache.octets, options.octets_max, 1 << 16..=1 << 40);
         for (kept, entries, ttl_secs_min, ttl_secs_max) in [
             (&mut options.success, cache.success_entries, cache.success_ttl_secs_min, cache.success_ttl_secs_max),
             (&mut options.denial, cache.denial_entries, cache.denial_ttl_secs_min, cache.denial_ttl_secs_max),
@@ -117,6 +116,7 @@ impl Checked {
             // Of both the greatest counts.
             kept.ttl_secs_min = ttl_secs_min.unwrap_or(kept.ttl_secs_min).min(kept.ttl_secs_max);
         }
+        options.octets_max = self.within(cache.octets, options.usual_octets(), 1 << 16..=1 << 40);
         options.servfail =
             Duration::from_secs(self.within(cache.servfail_secs, options.servfail.as_secs(), 0..=FAILURE_SECS_MAX));
         let prefetch = Prefetch {

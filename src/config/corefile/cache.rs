@@ -116,11 +116,13 @@ impl Cache {
         Some(())
     }
 
-    /// Whatever was written, the least TTL is not above the greatest, which counts.
+    /// Whatever was written, the least TTL is not above the greatest, which counts, and there is room for what is
+    /// kept.
     fn check(&mut self, checked: &mut Checked<'_>) {
         for kept in [&mut self.options.success, &mut self.options.denial] {
             kept.ttl_secs_min = kept.ttl_secs_min.min(kept.ttl_secs_max);
         }
+        self.options.octets_max = self.options.usual_octets();
         if let (Some(place), None) = (self.policy, self.options.serve_stale) {
             checked.problem::<()>(place, "this is a policy of `serve_stale`: write that too");
         }

@@ -51,6 +51,7 @@ pub(in crate::forward) struct Rules {
     pub(in crate::forward) to: SocketAddr,
     pub(in crate::forward) proto: Proto,
     pub(in crate::forward) expire: Duration,
+    pub(in crate::forward) age_max: Option<Duration>,
     pub(in crate::forward) read_timeout: Duration,
     pub(in crate::forward) idle_max: usize,
 }
@@ -83,8 +84,8 @@ struct Waiting<'o>(&'o Open);
 /// With more questions than these on each, another connection is opened: many servers answer one
 /// question of a connection after the other.
 const SPREAD_FROM: usize = 8;
-/// An older connection is asked nothing more and ends idle: behind the address of a Service, questions come
-/// to new replicas by new connections only.
+/// Where nothing is said, an older connection is asked nothing more and ends idle: behind the address of a Service,
+/// questions come to new replicas by new connections only.
 const AGE_MAX: Duration = Duration::from_secs(300);
 
 impl<D: Dial> Pool<D> {
@@ -140,8 +141,8 @@ impl<D: Dial> Pool<D> {
     /// A new connection. It is there at once, and questions wait in it until it is.
     fn open(&self) -> Result<Arc<Open>, Lost> {
         let (sender, requests) = mpsc::channel(PIPELINE_MAX);
-        let open =
-            Arc::new(Open { requests: sender, in_flight: AtomicUsize::new(0), recycle_at: Instant::now() + AGE_MAX });
+        let recycle_at = Instant::now() + self.rules.age_max.unwrap_or(AGE_MAX);
+        let open = Arc::new(Open { requests: sender, in_flight: AtomicUsize::new(0), recycle_at });
         {
             let mut connections = self.connections.lock();
             if connections.len() >= CONNECTIONS_MAX {

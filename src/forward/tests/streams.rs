@@ -197,17 +197,22 @@ async fn connections_close_when_they_were_idle_for_long_enough_or_are_too_many()
 
 #[tokio::test]
 async fn an_old_connection_is_asked_nothing_more() {
-    let server = Server::tcp(echo).await;
-    let counters = Counters::default();
-    let options = options(to([&server]), |options| options.expire = Duration::from_secs(3600));
-    let forwarder = forwarder(options, &counters);
-    let opened = || counters.of(server.address).connections_opened[Proto::Tcp as usize].get();
-    for (age_secs, expected) in [(0, 1), (299, 1), (2, 2)] {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(age_secs)).await;
-        tokio::time::resume();
-        assert!(ask(&forwarder, "www.example", Over::Tcp).await.is_ok());
-        assert_eq!(opened(), expected, "after {age_secs} more seconds");
+    for (age_max_secs, young_secs) in [(None, 299), (Some(60), 59), (Some(1000), 999)] {
+        let server = Server::tcp(echo).await;
+        let counters = Counters::default();
+        let options = options(to([&server]), |options| {
+            options.expire = Duration::from_secs(3600);
+            options.age_max = age_max_secs.map(Duration::from_secs);
+        });
+        let forwarder = forwarder(options, &counters);
+        let opened = || counters.of(server.address).connections_opened[Proto::Tcp as usize].get();
+        for (secs, expected) in [(0, 1), (young_secs, 1), (2, 2)] {
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(secs)).await;
+            tokio::time::resume();
+            assert!(ask(&forwarder, "www.example", Over::Tcp).await.is_ok());
+            assert_eq!(opened(), expected, "{age_max_secs:?} after {secs} more seconds");
+        }
     }
 }
 

@@ -38,6 +38,14 @@ fn what_is_left_out_is_as_coredns_has_it() {
 }
 
 #[test]
+fn more_entries_have_more_octets_within_a_limit() {
+    let octets = |entries: &str| option(&format!("success {entries}")).octets_max;
+    assert_eq!([octets("9984"), octets("100")], [16 << 20; 2]);
+    assert_eq!(octets("100000"), (100_000 + 9984) * 840);
+    assert_eq!([octets("1000000"), octets("9223372036854775807")], [256 << 20; 2]);
+}
+
+#[test]
 fn a_number_in_front_of_the_zones_is_the_ttl() {
     let both = cache("30 A 10.0.0.0/8", "");
     assert_eq!([both.success.ttl_secs_max, both.denial.ttl_secs_max], [30, 30]);
