@@ -34,8 +34,11 @@ pub fn guarded<T>(client: SocketAddr, answer: impl FnOnce() -> T) -> Result<T, P
 }
 
 /// The same of an answer that waits.
-pub async fn guarded_later<T>(client: SocketAddr, answer: impl Future<Output = T>) -> Result<T, Panicked> {
-    AssertUnwindSafe(answer).catch_unwind().await.map_err(|panic| said(client, &*panic))
+pub fn guarded_later<T>(
+    client: SocketAddr,
+    answer: impl Future<Output = T>,
+) -> impl Future<Output = Result<T, Panicked>> {
+    AssertUnwindSafe(answer).catch_unwind().map(move |answer| answer.map_err(|panic| said(client, &*panic)))
 }
 
 fn said(client: SocketAddr, panic: &(dyn Any + Send)) -> Panicked {

@@ -1,5 +1,9 @@
-//! Datagrams whose reply is not there at once: a bounded number of them waits, each as a task, and nobody
-//! waits for them.
+//! Datagrams whose reply is not there at once: a bounded number of them waits, and nobody waits for them.
+//!
+//! Each question that waits has a task for itself. Tasks that are done wait for another question of the same
+//! socket: to make one takes longer than most of what it does.
+
+mod crew;
 
 use std::{
     sync::Arc,
@@ -8,17 +12,22 @@ use std::{
 
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
+pub use self::crew::{Crew, WayBack};
 use super::{events::Events, guard};
 use crate::respond::{Asked, Exchange, Outcome, Refresh, serving::Desk};
 
 /// Waits for others on behalf of sockets. Cheap to clone.
-#[derive(Clone)]
-pub struct Later<E> {
+pub struct Later<E>(Arc<Office<E>>);
+
+struct Office<E> {
     runtime: Handle,
     /// One permit for each question that waits.
-    room: Arc<Semaphore>,
+    room: Semaphore,
     events: E,
 }
+
+/// The place of a question that waits; free again when it is dropped.
+struct Place<E>(Arc<Office<E>>);
 
 /// A question that cannot be answered at once.
 #[derive(Clone, Copy)]
@@ -31,61 +40,32 @@ pub struct Waiting<'p> {
     pub begun: Instant,
 }
 
+/// A question that outlives its packet.
+struct Kept {
+    packet: Vec<u8>,
+    asked: Asked,
+    begun: Instant,
+    desk: Arc<Desk>,
+}
+
 /// So many questions may wait at a time: with 8 KiB each, 48 MiB. Beyond it the answer is SERVFAIL at once.
 const WAITING_MAX: u32 = 6144;
 
 impl<E: Events> Later<E> {
     /// Nobody waits yet.
     pub fn new(runtime: Handle, events: E) -> Self {
-        Self { runtime, room: Arc::new(Semaphore::new(WAITING_MAX as usize)), events }
-    }
-
-    /// Answers a question in its own time. None if too many wait: then `send` was not called, and will not be.
-    pub fn answer<S>(
-        &self,
-        waiting: Waiting<'_>,
-        desk: Arc<Desk>,
-        send: impl FnOnce(Vec<u8>) -> S + Send + 'static,
-    ) -> Option<()>
-    where
-        S: Future<Output = ()> + Send,
-    {
-        let permit = self.room.clone().try_acquire_owned().ok()?;
-        let Waiting { packet, asked, begun } = waiting;
-        // Whoever answers now may have other listeners than who began.
-        let asked = Asked { listener: desk.listener, ..asked };
-        let (packet, events) = (packet.to_vec(), self.events.clone());
-        self.runtime.spawn(async move {
-            let _permit = permit;
-            let resumed = guard::guarded_later(asked.client, desk.responder.resume(&packet, &asked)).await;
-            let (reply, outcome) = match resumed {
-                Ok(Some(resumed)) => {
-                    resumed.troubles.iter().for_each(|trouble| events.failed(&asked, trouble));
-                    (resumed.reply, resumed.outcome)
-                }
-                Ok(None) => return,
-                Err(guard::Panicked) => {
-                    events.panicked();
-                    let Some(failure) = failure(&packet) else { return };
-                    failure
-                }
-            };
-            let exchange = Exchange { asked: &asked, query: &packet, reply: &reply, outcome: &outcome };
-            events.answered(&exchange, begun.elapsed());
-            send(reply).await;
-        });
-        Some(())
+        Self(Arc::new(Office { runtime, room: Semaphore::new(WAITING_MAX as usize), events }))
     }
 
     /// Has a cache's reply refreshed, if there is room for it.
     pub fn refresh(&self, waiting: Waiting<'_>, desk: Arc<Desk>, refresh: Refresh) {
-        let Ok(permit) = self.room.clone().try_acquire_owned() else { return };
-        let (packet, asked) = (waiting.packet.to_vec(), Asked { listener: desk.listener, ..waiting.asked });
-        self.runtime.spawn(async move {
-            let _permit = permit;
-            let refreshed = desk.responder.refresh(&packet, &asked, refresh);
+        let Some(place) = self.place() else { return };
+        let question = Kept::new(&waiting, desk);
+        self.0.runtime.spawn(async move {
+            let _place = place;
+            let refreshed = question.desk.responder.refresh(&question.packet, &question.asked, refresh);
             // The client has its reply: nobody but the log is told of a panic.
-            let _ = guard::guarded_later(asked.client, refreshed).await;
+            let _ = guard::guarded_later(question.asked.client, refreshed).await;
         });
     }
 
@@ -93,20 +73,65 @@ impl<E: Events> Later<E> {
     pub fn turned_away(&self, waiting: &Waiting<'_>, buffer: &mut [u8]) -> Option<usize> {
         let Waiting { packet, asked, begun } = *waiting;
         let outcome = guard::server_failure(packet, buffer)?;
-        self.events.too_many_wait();
+        self.0.events.too_many_wait();
         let reply = &buffer[..outcome.reply_octets];
-        self.events.answered(&Exchange { asked: &asked, query: packet, reply, outcome: &outcome }, begun.elapsed());
+        self.0.events.answered(&Exchange { asked: &asked, query: packet, reply, outcome: &outcome }, begun.elapsed());
         Some(outcome.reply_octets)
     }
 
     /// How many questions wait now, those of caches included.
     pub fn waiting(&self) -> u32 {
-        WAITING_MAX - self.room.available_permits() as u32
+        WAITING_MAX - self.0.room.available_permits() as u32
     }
 
     /// Waits until nobody waits any more, or this long.
     pub async fn drained(&self, patience: Duration) -> bool {
-        timeout(patience, self.room.acquire_many(WAITING_MAX)).await.is_ok()
+        timeout(patience, self.0.room.acquire_many(WAITING_MAX)).await.is_ok()
+    }
+
+    fn place(&self) -> Option<Place<E>> {
+        self.0.room.try_acquire().ok()?.forget();
+        Some(Place(self.0.clone()))
+    }
+}
+
+impl<E> Clone for Later<E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<E> Drop for Place<E> {
+    fn drop(&mut self) {
+        self.0.room.add_permits(1);
+    }
+}
+
+impl Kept {
+    fn new(waiting: &Waiting<'_>, desk: Arc<Desk>) -> Self {
+        let Waiting { packet, asked, begun } = *waiting;
+        // Whoever answers now may have other listeners than who began.
+        let asked = Asked { listener: desk.listener, ..asked };
+        Self { packet: packet.to_vec(), asked, begun, desk }
+    }
+
+    /// The reply, when it is there. None where there is none.
+    async fn answer(&self, events: &impl Events) -> Option<Vec<u8>> {
+        let Self { packet, asked, begun, desk } = self;
+        let resumed = guard::guarded_later(asked.client, desk.responder.resume(packet, asked)).await;
+        let (reply, outcome) = match resumed {
+            Ok(resumed) => {
+                let resumed = resumed?;
+                resumed.troubles.iter().for_each(|trouble| events.failed(asked, trouble));
+                (resumed.reply, resumed.outcome)
+            }
+            Err(guard::Panicked) => {
+                events.panicked();
+                failure(packet)?
+            }
+        };
+        events.answered(&Exchange { asked, query: packet, reply: &reply, outcome: &outcome }, begun.elapsed());
+        Some(reply)
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::{net::UdpSocket, select, sync::watch, task, time::sleep};
 use super::{
     events::Events,
     guard,
-    later::{Later, Waiting},
+    later::{Crew, Later, Waiting, WayBack},
     seldom::Seldom,
     stop,
 };
@@ -94,7 +94,7 @@ pub async fn serve<A: Answer, E: Events>(
 /// One socket's memory.
 struct Clerk<A: Answer, E> {
     answer: Arc<A>,
-    later: Later<E>,
+    crew: Crew<E, Way>,
     events: E,
     /// Where replies go that were waited for.
     way_back: Arc<std::net::UdpSocket>,
@@ -102,6 +102,18 @@ struct Clerk<A: Answer, E> {
     packet: Vec<u8>,
     reply: Vec<u8>,
     failure_logged: Seldom,
+}
+
+/// The way back of one question.
+struct Way {
+    socket: Arc<std::net::UdpSocket>,
+    client: SocketAddr,
+}
+
+impl WayBack for Way {
+    async fn send(&self, reply: &[u8]) {
+        let _ = self.socket.send_to(reply, self.client);
+    }
 }
 
 /// Packets answered before other tasks have their turn.
@@ -116,7 +128,7 @@ impl<A: Answer, E: Events> Clerk<A, E> {
         let (packet, reply) = (vec![0; PACKET_OCTETS_MAX], vec![0; REPLY_OCTETS_MAX]);
         Self {
             answer,
-            later,
+            crew: Crew::new(later),
             events,
             way_back,
             memory: A::Memory::default(),
@@ -174,19 +186,17 @@ impl<A: Answer, E: Events> Clerk<A, E> {
             Begun::Answered(outcome) => outcome,
             Begun::Aging(outcome, refresh) => {
                 if let Some(desk) = self.answer.desk() {
-                    self.later.refresh(waiting, desk, refresh);
+                    self.crew.later().refresh(waiting, desk, refresh);
                 }
                 outcome
             }
             Begun::Ignored => return None,
             Begun::Waits => {
-                let (desk, way_back) = (self.answer.desk()?, self.way_back.clone());
-                // A reply that cannot be sent has nobody to be told of.
-                let send = async move |reply: Vec<u8>| drop(way_back.send_to(&reply, sender));
-                if self.later.answer(waiting, desk, send).is_some() {
+                let (desk, way) = (self.answer.desk()?, Way { socket: self.way_back.clone(), client: sender });
+                if self.crew.answer(&waiting, desk, way).is_some() {
                     return None;
                 }
-                let refused = self.later.turned_away(&waiting, &mut self.reply)?;
+                let refused = self.crew.later().turned_away(&waiting, &mut self.reply)?;
                 return Some((&self.reply[..refused], sender));
             }
         };

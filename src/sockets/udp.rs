@@ -23,7 +23,7 @@ use super::{
     bind,
     events::{Events, Tally},
     guard,
-    later::{Later, Waiting},
+    later::{Crew, Later, Waiting, WayBack},
 };
 use crate::respond::{
     Asked, Begun, Exchange, Memory, Outcome, Transport,
@@ -65,7 +65,8 @@ impl<T: Tally, E: Events> Worker<T, E> {
     fn run(mut self) {
         let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
         let (mut memory, mut runs) = (Memory::starting_at(self.turn), Runs::default());
-        let way_back = Arc::new(WayBack { socket: self.socket.clone(), queue: Mutex::default() });
+        let back = Arc::new(Back { socket: self.socket.clone(), queue: Mutex::default() });
+        let crew = Crew::new(self.later.clone());
         let mut desk = Arc::clone(&self.serving.desk());
         let mut stop_seen: Option<Instant> = None;
         loop {
@@ -85,7 +86,7 @@ impl<T: Tally, E: Events> Worker<T, E> {
                     desk = Arc::clone(&now);
                     self.tally.renew();
                 }
-                self.answer(&desk, &way_back, &inbox, &mut outbox, &mut memory, &mut runs);
+                self.answer(&desk, (&crew, &back), &inbox, &mut outbox, &mut memory, &mut runs);
             } else if stopping {
                 return;
             }
@@ -95,7 +96,7 @@ impl<T: Tally, E: Events> Worker<T, E> {
     fn answer(
         &self,
         desk: &Arc<Desk>,
-        way_back: &Arc<WayBack>,
+        (crew, back): (&Crew<E, Way>, &Arc<Back>),
         inbox: &Inbox,
         outbox: &mut Outbox,
         memory: &mut Memory,
@@ -129,10 +130,8 @@ impl<T: Tally, E: Events> Worker<T, E> {
                     self.later.refresh(waiting, desk.clone(), refresh);
                 }
                 Begun::Waits => {
-                    let (way_back, path) = (way_back.clone(), *packet.path);
-                    let send = async move |reply: Vec<u8>| way_back.send(&path, &reply).await;
-                    let taken = self.later.answer(waiting, desk.clone(), send);
-                    if taken.is_none() {
+                    let way = Way { back: back.clone(), path: *packet.path };
+                    if crew.answer(&waiting, desk.clone(), way).is_none() {
                         let refused = self.later.turned_away(&waiting, space);
                         refused.into_iter().for_each(|octets| outbox.push(packet.path, octets));
                     }
@@ -174,8 +173,20 @@ fn turn_away(socket: &Socket) {
 /// A port that nobody sends from.
 const DISCARD: u16 = 9;
 
+/// The way back of one question.
+struct Way {
+    back: Arc<Back>,
+    path: ReturnPath,
+}
+
+impl WayBack for Way {
+    async fn send(&self, reply: &[u8]) {
+        self.back.send(&self.path, reply).await;
+    }
+}
+
 /// The way back for replies that were waited for: through the socket that the question came by.
-struct WayBack {
+struct Back {
     socket: Arc<Socket>,
     queue: Mutex<Queue>,
 }
@@ -189,8 +200,7 @@ struct Queue {
     is_sent_soon: bool,
 }
 
-impl WayBack {
-    /// A reply that cannot be sent has nobody to be told of.
+impl Back {
     async fn send(&self, path: &ReturnPath, reply: &[u8]) {
         if self.put(path, reply) {
             // Others that wait for nothing any more come first.
