@@ -22,7 +22,10 @@ pub struct Crew<E, W> {
 }
 
 /// Where hands wait for work.
-struct Rest<E, W>(Mutex<Option<Vec<Arc<Hand<E, W>>>>>);
+struct Rest<E, W>(Mutex<Idle<E, W>>);
+
+/// None where there is no crew any more.
+type Idle<E, W> = Option<Vec<Arc<Hand<E, W>>>>;
 
 /// One task.
 struct Hand<E, W>(Mutex<Todo<E, W>>);
@@ -102,7 +105,7 @@ impl<E, W> Rest<E, W> {
         }
     }
 
-    fn hands(&self) -> MutexGuard<'_, Option<Vec<Arc<Hand<E, W>>>>> {
+    fn hands(&self) -> MutexGuard<'_, Idle<E, W>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,5 +139,66 @@ impl<E, W> Hand<E, W> {
 
     fn todo(&self) -> MutexGuard<'_, Todo<E, W>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, time::Instant};
+
+    use tokio::{runtime::Handle, task::yield_now};
+
+    use super::*;
+    use crate::respond::{Asked, Responder, Transport, plan::Plan};
+
+    struct Nowhere;
+
+    impl WayBack for Nowhere {
+        async fn send(&self, _: &[u8]) {}
+    }
+
+    /// Questions at a time that no reply is due to.
+    async fn ask(crew: &Crew<(), Nowhere>, questions: usize) {
+        let asked = Asked { client: (Ipv4Addr::LOCALHOST, 1).into(), transport: Transport::Udp, listener: 0 };
+        let waiting = Waiting { packet: &[], asked, begun: Instant::now() };
+        let desk = Arc::new(Desk { responder: Arc::new(Responder::new(Plan::default())), listener: 0 });
+        for _ in 0..questions {
+            crew.answer(&waiting, desk.clone(), Nowhere).unwrap();
+        }
+        while crew.later().waiting() > 0 {
+            yield_now().await;
+        }
+    }
+
+    fn idle(crew: &Crew<(), Nowhere>) -> Vec<Arc<Hand<(), Nowhere>>> {
+        crew.rest.hands().clone().unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_is_done_takes_the_next_question() {
+        let crew = Crew::new(Later::new(Handle::current(), ()));
+        ask(&crew, 3).await;
+        let first = idle(&crew);
+        assert_eq!(first.len(), 3);
+        ask(&crew, 3).await;
+        assert!(idle(&crew).iter().all(|hand| first.iter().any(|known| Arc::ptr_eq(hand, known))));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_limit_wait_for_work() {
+        let crew = Crew::new(Later::new(Handle::current(), ()));
+        ask(&crew, IDLE_MAX + 1).await;
+        assert_eq!(idle(&crew).len(), IDLE_MAX);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_work_leaves_with_the_crew() {
+        let crew = Crew::new(Later::new(Handle::current(), ()));
+        ask(&crew, 1).await;
+        let hand = Arc::downgrade(&idle(&crew)[0]);
+        drop(crew);
+        while hand.strong_count() > 0 {
+            yield_now().await;
+        }
     }
 }
