@@ -1,8 +1,8 @@
 //! How long forwarded questions take while all is well, and while one of two upstreams is not.
 //!
-//! In each round a server is started for each state of the second upstream. They are asked side by side, one after the
-//! other in turn, at a fixed rate: whatever else the machine does in these seconds meets all of them. They have a second
-//! to learn before that. What counts is the ratio to the one with two good upstreams.
+//! In each round a server is started for each state of the second upstream. They are asked in turns of a
+//! twentieth of a second, at a fixed rate: whatever else the machine does in these seconds meets all of them. They have a
+//! second to learn before that. What counts is the ratio to the one with two good upstreams.
 
 use std::{
     error::Error,
@@ -70,16 +70,15 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Asks them side by side. They share the rate.
+/// Asks them in turn, each for as long as a visit lasts.
 fn ask(bench: &Bench<'_>, servers: &[&Server], questions: &Questions) -> Result<Vec<Visit>, Box<dyn Error>> {
     let options = bench.options;
-    let rate = options.rate / servers.len() as f64;
-    let streams = servers.iter().map(|server| Stream::new(server.address, questions, rate));
+    let streams = servers.iter().map(|server| Stream::new(server.address, questions, options.rate));
     let mut streams: Vec<_> = streams.collect::<io::Result<_>>()?;
-    paced::run(&mut streams, secs(options.learn_seconds)?, Duration::ZERO);
+    paced::run_in_turn(&mut streams, secs(options.learn_seconds)?, Duration::ZERO);
     let cpu = || servers.iter().map(|server| server.cpu()).collect::<io::Result<Vec<_>>>();
     let before = cpu()?;
-    let heard = paced::run(&mut streams, secs(options.visits.seconds)?, PATIENCE);
+    let heard = paced::run_in_turn(&mut streams, secs(options.visits.seconds * servers.len() as f64)?, PATIENCE);
     let spent = cpu()?.into_iter().zip(before).map(|(after, before)| after.saturating_sub(before));
     let visit = |(heard, spent): (Heard, Duration)| Visit {
         of: heard.percentiles(),
@@ -91,12 +90,7 @@ fn ask(bench: &Bench<'_>, servers: &[&Server], questions: &Questions) -> Result<
 }
 
 fn print(bench: &Bench<'_>, direct: &Row, rows: &[Row]) {
-    let (rate, servers) = (bench.options.rate, CASES.len());
-    println!(
-        "\nforwarded, {rate} questions a second in turn to {servers} servers; {} rounds; {}\n",
-        direct.visits.len(),
-        machine()
-    );
+    println!("\nforwarded, {} questions a second; {} rounds; {}\n", bench.options.rate, direct.visits.len(), machine());
     println!(
         "| {:<33} | {:>7} | {:>7} | {:>7} | {:>7} | {:>12} | {:>22} | {:>7} | {:>5} |",
         "milliseconds, medians of the rounds",
