@@ -106,40 +106,20 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Keeps all streams up for a while; what comes in `patience` after that counts.
+/// Keeps all streams up for a while; what comes in `patience` after that counts. Those of the same rate take turns,
+/// question by question.
 pub(crate) fn run(streams: &mut [Stream<'_>], duration: Duration, patience: Duration) -> Vec<Heard> {
-    keep_up(streams, duration, patience, |_, streams, now| streams.iter_mut().for_each(|stream| stream.send(now)))
-}
-
-/// Keeps up one of them at a time, each for a [`TURN`] and then the next. Whatever else the machine does meets all of them,
-/// and none is in another's way.
-pub(crate) fn run_in_turn(streams: &mut [Stream<'_>], duration: Duration, patience: Duration) -> Vec<Heard> {
-    let mut turns = 0;
-    keep_up(streams, duration, patience, |elapsed, streams, now| {
-        let turn = 1 + elapsed.as_millis() / TURN.as_millis();
-        let stream = &mut streams[turn as usize % streams.len()];
-        if turn != turns {
-            turns = turn;
-            stream.next_at = now;
-        }
-        stream.send(now);
-    })
-}
-
-fn keep_up<'a>(
-    streams: &mut [Stream<'a>],
-    duration: Duration,
-    patience: Duration,
-    mut send: impl FnMut(Duration, &mut [Stream<'a>], Instant),
-) -> Vec<Heard> {
     let start = Instant::now();
-    streams.iter_mut().for_each(|stream| stream.next_at = start);
+    let count = streams.len() as u32;
+    for (place, stream) in (0..).zip(streams.iter_mut()) {
+        stream.next_at = start + stream.interval * place / count;
+    }
     loop {
         let now = Instant::now();
         let asking = now - start < duration;
         let received: usize = streams.iter_mut().map(Stream::receive).sum();
         if asking {
-            send(now - start, streams, now);
+            streams.iter_mut().for_each(|stream| stream.send(now));
         }
         let answered = |stream: &Stream<'_>| stream.heard.asked == stream.heard.answers();
         if !asking && (now - start > duration + patience || streams.iter().all(answered)) {
@@ -177,7 +157,5 @@ impl Heard {
 const IDS: usize = 1 << 16;
 /// At 2,000 a second the questions of 8 milliseconds.
 const BURST: usize = 16;
-/// A hundred questions at 2,000 a second.
-const TURN: Duration = Duration::from_millis(50);
 const NAP: Duration = Duration::from_micros(50);
 const RECEIVE_BUFFER_OCTETS: usize = 1 << 20;

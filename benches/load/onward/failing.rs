@@ -1,7 +1,7 @@
 //! How long forwarded questions take while all is well, and while one of two upstreams is not.
 //!
-//! In each round a server is started for each state of the second upstream. They are asked in turns of a
-//! twentieth of a second, at a fixed rate: whatever else the machine does in these seconds meets all of them. They have a
+//! In each round a server is started for each state of the second upstream. They are asked at a
+//! fixed rate, each question going to the next of them: whatever halts the machine meets all of them alike. They have a
 //! second to learn before that. What counts is the ratio to the one with two good upstreams.
 
 use std::{
@@ -70,15 +70,16 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Asks them in turn, each for as long as a visit lasts.
+/// Asks them in turn, question by question, each as many as in a visit of its own.
 fn ask(bench: &Bench<'_>, servers: &[&Server], questions: &Questions) -> Result<Vec<Visit>, Box<dyn Error>> {
     let options = bench.options;
-    let streams = servers.iter().map(|server| Stream::new(server.address, questions, options.rate));
+    let rate = options.rate / servers.len() as f64;
+    let streams = servers.iter().map(|server| Stream::new(server.address, questions, rate));
     let mut streams: Vec<_> = streams.collect::<io::Result<_>>()?;
-    paced::run_in_turn(&mut streams, secs(options.learn_seconds)?, Duration::ZERO);
+    paced::run(&mut streams, secs(options.learn_seconds)?, Duration::ZERO);
     let cpu = || servers.iter().map(|server| server.cpu()).collect::<io::Result<Vec<_>>>();
     let before = cpu()?;
-    let heard = paced::run_in_turn(&mut streams, secs(options.visits.seconds * servers.len() as f64)?, PATIENCE);
+    let heard = paced::run(&mut streams, secs(options.visits.seconds * servers.len() as f64)?, PATIENCE);
     let spent = cpu()?.into_iter().zip(before).map(|(after, before)| after.saturating_sub(before));
     let visit = |(heard, spent): (Heard, Duration)| Visit {
         of: heard.percentiles(),
