@@ -106,10 +106,14 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Keeps all streams up for a while; what comes in `patience` after that counts.
+/// Keeps all streams up for a while; what comes in `patience` after that counts. Those of the same rate take turns,
+/// question by question.
 pub(crate) fn run(streams: &mut [Stream<'_>], duration: Duration, patience: Duration) -> Vec<Heard> {
     let start = Instant::now();
-    streams.iter_mut().for_each(|stream| stream.next_at = start);
+    let count = streams.len() as u32;
+    for (place, stream) in (0..).zip(streams.iter_mut()) {
+        stream.next_at = start + stream.interval * place / count;
+    }
     loop {
         let now = Instant::now();
         let asking = now - start < duration;

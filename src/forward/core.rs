@@ -72,16 +72,16 @@ impl<L> Core<L> {
 
 impl<L> Set<L> {
     /// Each upstream as it compares with the others now. Those behind the last are isolated for ever.
-    pub(super) fn standings(&self) -> [Standing; UPSTREAMS_MAX] {
-        let fastest = self.0.iter().filter_map(|member| member.upstream.usual()).min();
+    pub(super) fn standings(&self, now: Instant) -> [Standing; UPSTREAMS_MAX] {
+        let fastest = self.0.iter().filter_map(|member| member.upstream.usual(now)).min();
         let mut standings = [Standing::Isolated; UPSTREAMS_MAX];
         for (standing, member) in standings.iter_mut().zip(&self.0) {
-            *standing = member.upstream.standing(fastest);
+            *standing = member.upstream.standing(fastest, now);
         }
         // Where none is better, nobody is asked last.
-        let has_well = standings.contains(&Standing::Well);
+        let best = best(&standings);
         for (standing, member) in standings.iter().zip(&self.0) {
-            member.upstream.set_ejected(has_well && standing.is_last());
+            member.upstream.set_ejected(standing.is_last(best));
         }
         standings
     }
@@ -92,14 +92,15 @@ impl<L> Set<L> {
 
     /// One of those that are asked last, if it is time to see how it does.
     pub(super) fn due_for_probe(&self, standings: &[Standing], now: Instant) -> Option<&Arc<Upstream<L>>> {
-        if !standings.contains(&Standing::Well) {
-            // Then they are asked anyhow.
-            return None;
-        }
-        let is_last = |(standing, _): &(&Standing, _)| standing.is_last();
+        let best = best(standings);
+        let is_last = |(standing, _): &(&Standing, _)| standing.is_last(best);
         let mut last = standings.iter().zip(&self.0).filter(is_last).map(|(_, member)| &member.upstream);
         last.find(|upstream| upstream.takes_probe(now))
     }
+}
+
+fn best(standings: &[Standing]) -> Standing {
+    standings.iter().copied().min().unwrap_or(Standing::Isolated)
 }
 
 impl<L> fmt::Display for Set<L> {

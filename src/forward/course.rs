@@ -82,9 +82,9 @@ impl Question {
         let until = self.deadline.min(waiting.begun + self.read_timeout);
         let reply = upstream.line.exchange(&self.query, self.over, until).await;
         waiting.is_over = true;
-        let took = waiting.begun.elapsed();
+        let now = Instant::now();
         match &reply {
-            Ok(message) => upstream.replied(message::rcode(message), took),
+            Ok(message) => upstream.replied(message::rcode(message), now - waiting.begun, now),
             Err(lost) if upstream.lost(lost.why) => health::check(&upstream),
             Err(_) => {}
         }
@@ -118,11 +118,12 @@ impl<L> Drop for Waiting<'_, L> {
 /// Asks until there is an answer, or nobody left to ask.
 pub(super) async fn run<L: Line>(core: &Core<L>, question: Question) -> Result<Answer, Failure> {
     let set = core.upstreams.load_full();
-    let standings = set.standings();
+    let now = Instant::now();
+    let standings = set.standings(now);
     let standings = &standings[..set.0.len()];
     let mut steps = Steps::new(core, standings)?;
     core.budget.earn();
-    probe(core, &set, standings, &question);
+    probe(core, &set, standings, &question, now);
     let mut failure = Failure::AllDown;
     let mut to_fail_over = set.0.len();
     let mut passed_over = None;
@@ -180,8 +181,8 @@ async fn ask_or_hedge<L: Line>(
 }
 
 /// Copies the question to an upstream that is asked last: its client does not wait for that one.
-fn probe<L: Line>(core: &Core<L>, set: &Set<L>, standings: &[Standing], question: &Question) {
-    let Some(upstream) = set.due_for_probe(standings, Instant::now()).cloned() else { return };
+fn probe<L: Line>(core: &Core<L>, set: &Set<L>, standings: &[Standing], question: &Question, now: Instant) {
+    let Some(upstream) = set.due_for_probe(standings, now).cloned() else { return };
     core.counters.probes.add();
     let question = question.clone();
     upstream.checks.runtime.clone().spawn(async move {

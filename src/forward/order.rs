@@ -3,11 +3,16 @@
 use super::{UPSTREAMS_MAX, options::Policy};
 
 /// What is to be thought of an upstream now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// In the order in which they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     /// It answers as the others do.
     Well,
-    /// It is much slower than the others, loses much or refuses: asked last, but where the order is the user's.
+    /// Some of its replies are late or lost, or it has stopped answering a moment ago: asked behind those that
+    /// are well, and before those of which worse is known.
+    Unsteady,
+    /// It is much slower than the others or refuses: asked last, but where the order is the user's.
     Slow,
     /// It has not answered the last few questions: asked last.
     Silent,
@@ -25,9 +30,9 @@ pub(super) struct Order {
 }
 
 impl Standing {
-    /// Whether the others are asked before.
-    pub(super) fn is_last(self) -> bool {
-        matches!(self, Self::Slow | Self::Silent)
+    /// Whether it is asked, but behind others, of which the best stands like this.
+    pub(super) fn is_last(self, best: Self) -> bool {
+        self > best && self < Self::Down
     }
 }
 
@@ -36,11 +41,14 @@ impl Order {
     pub(super) fn new(policy: Policy, standings: &[Standing], turn: u32, draw: u64) -> Self {
         let mut order = Self::of(standings.len());
         order.arrange(policy, turn, draw);
-        let rank = |standing| match (standing, policy) {
-            (Standing::Well, _) | (Standing::Slow, Policy::Sequential) => Some(0),
-            (Standing::Slow, _) => Some(1),
-            (Standing::Silent, _) => Some(2),
-            (Standing::Down | Standing::Isolated, _) => None,
+        let is_users = policy == Policy::Sequential;
+        let has_well = standings.contains(&Standing::Well);
+        let rank = |standing| match standing {
+            Standing::Well => Some(0),
+            Standing::Unsteady => Some(u8::from(has_well || !is_users)),
+            Standing::Slow => Some(if is_users { 0 } else { 2 }),
+            Standing::Silent => Some(3),
+            Standing::Down | Standing::Isolated => None,
         };
         order.sort(|place| rank(standings[place]));
         order
@@ -96,7 +104,7 @@ impl Order {
     fn sort(&mut self, rank: impl Fn(usize) -> Option<u8>) {
         let all = *self;
         self.len = 0;
-        for wanted in 0..=2 {
+        for wanted in 0..=3 {
             for place in all.places().filter(|&place| rank(place) == Some(wanted)) {
                 self.places[self.len] = place as u8;
                 self.len += 1;
@@ -139,6 +147,17 @@ mod tests {
             assert_eq!(order(Policy::Random, &[Silent, Isolated, Slow, Well, Down], 0, draw), [3, 2, 0]);
         }
         assert_eq!(order(Policy::RoundRobin, &[Slow, Slow], 1, 0), [1, 0]);
+    }
+
+    #[test]
+    fn what_was_well_a_moment_ago_is_asked_before_what_is_known_to_be_worse() {
+        for draw in 0..200 {
+            assert_eq!(order(Policy::Random, &[Silent, Slow, Unsteady], 0, draw), [2, 1, 0]);
+            assert_eq!(order(Policy::Random, &[Unsteady, Well], 0, draw), [1, 0]);
+        }
+        assert_eq!(order(Policy::Sequential, &[Unsteady, Slow], 0, 0), [0, 1]);
+        assert_eq!(order(Policy::Sequential, &[Slow, Unsteady], 0, 0), [0, 1]);
+        assert_eq!(order(Policy::Sequential, &[Unsteady, Well, Slow], 0, 0), [1, 2, 0]);
     }
 
     #[test]

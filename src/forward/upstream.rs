@@ -46,6 +46,8 @@ pub(super) struct Upstream<L> {
     pub(super) is_checked: AtomicBool,
     /// Questions without a reply since the last reply.
     strikes: AtomicU32,
+    /// When it replied last, in milliseconds since `made`.
+    replied_at_millis: AtomicU64,
     /// Replies without use since the last of some use.
     refusals: AtomicU32,
     is_slow: AtomicBool,
@@ -73,8 +75,10 @@ impl Target {
 #[derive(Debug, Default)]
 struct Mark(AtomicBool);
 
-/// So many questions in a row without a reply, and it is asked last.
+/// So many questions in a row without a reply, and others are asked first.
 const STRIKES_MAX: u32 = 3;
+/// For so long after a reply it may only have halted, and is still asked before those that are known to be slow.
+const HALT: Duration = Duration::from_millis(200);
 /// So many replies in a row without use, and it is asked last: one broken zone takes fewer.
 const REFUSALS_MAX: u32 = 16;
 /// Lossy: more than three replies in twenty are late or lost. Well again: less than one. Each reply moves
@@ -108,6 +112,7 @@ impl<L> Upstream<L> {
             fails: AtomicU32::new(0),
             is_checked: AtomicBool::new(false),
             strikes: AtomicU32::new(0),
+            replied_at_millis: AtomicU64::new(0),
             refusals: AtomicU32::new(0),
             is_slow: AtomicBool::new(false),
             late: AtomicU32::new(0),
@@ -124,11 +129,16 @@ impl<L> Upstream<L> {
     // ----------- What happened ---------------------------------------------
 
     /// A question was answered.
-    pub(super) fn replied(&self, rcode: u16, took: Duration) {
+    pub(super) fn replied(&self, rcode: u16, took: Duration, now: Instant) {
         self.latency.observe(took);
+        // Zero is never.
+        let at = self.millis(now).max(1);
         self.counters.replied(rcode, took);
         self.count_late(false);
-        // Most are zero already, and what is only read stays in every core's cache.
+        // Most say what is known already, and what is only read stays in every core's cache.
+        if self.replied_at_millis.load(Ordering::Relaxed) != at {
+            self.replied_at_millis.store(at, Ordering::Relaxed);
+        }
         if self.strikes.load(Ordering::Relaxed) != 0 {
             self.strikes.store(0, Ordering::Relaxed);
         }
@@ -187,9 +197,15 @@ impl<L> Upstream<L> {
 
     // ----------- What it is ------------------------------------------------
 
-    /// Whether it has not answered for a while.
+    /// Whether it has not answered the last questions.
     pub(super) fn is_silent(&self) -> bool {
         self.strikes.load(Ordering::Relaxed) >= STRIKES_MAX
+    }
+
+    /// Whether it may only have halted: it answered a moment ago.
+    fn has_just_replied(&self, now: Instant) -> bool {
+        let at = self.replied_at_millis.load(Ordering::Relaxed);
+        at > 0 && self.millis(now) < at + HALT.as_millis() as u64
     }
 
     pub(super) fn is_isolated(&self) -> bool {
@@ -197,23 +213,26 @@ impl<L> Upstream<L> {
     }
 
     /// What its replies usually take, if it may be compared with.
-    pub(super) fn usual(&self) -> Option<Duration> {
-        let comparable = !self.is_silent() && !self.down.get() && !self.isolated.get();
-        self.latency.mean().filter(|_| comparable)
+    pub(super) fn usual(&self, now: Instant) -> Option<Duration> {
+        let answers = !self.is_silent() || self.has_just_replied(now);
+        self.latency.mean().filter(|_| answers && !self.down.get() && !self.isolated.get())
     }
 
     /// What is to be thought of it, where the fastest takes so long.
-    pub(super) fn standing(&self, fastest: Option<Duration>) -> Standing {
+    pub(super) fn standing(&self, fastest: Option<Duration>, now: Instant) -> Standing {
         if self.isolated.get() {
             return Standing::Isolated;
         }
         if self.down.get() {
             return Standing::Down;
         }
-        if self.is_silent() {
+        let is_silent = self.is_silent();
+        if is_silent && !self.has_just_replied(now) {
             Standing::Silent
-        } else if self.is_slower_than(fastest) || self.is_lossy() || self.refuses() {
+        } else if self.is_slower_than(fastest) || self.refuses() {
             Standing::Slow
+        } else if self.is_lossy() || is_silent {
+            Standing::Unsteady
         } else {
             Standing::Well
         }
@@ -238,11 +257,14 @@ impl<L> Upstream<L> {
 
     /// Whether it is time to copy a question to it. Then it is not for a while.
     pub(super) fn takes_probe(&self, now: Instant) -> bool {
-        let millis = |duration: Duration| duration.as_millis() as u64;
-        let now = millis(now.saturating_duration_since(self.made));
+        let now = self.millis(now);
         let at = self.probe_at_millis.load(Ordering::Relaxed);
-        let next = now + millis(PROBE_PAUSE);
+        let next = now + PROBE_PAUSE.as_millis() as u64;
         now >= at && self.probe_at_millis.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.made).as_millis() as u64
     }
 }
 

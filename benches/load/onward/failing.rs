@@ -1,26 +1,28 @@
 //! How long forwarded questions take while all is well, and while one of two upstreams is not.
 //!
-//! Each visit is of a server that has just started, has had a second to learn, and is asked at a
-//! fixed rate. What counts is the ratio to the visit with two good upstreams in the same round.
+//! In each round a server is started for each state of the second upstream. They are asked at a
+//! fixed rate, each question going to the next of them: whatever halts the machine meets all of them alike. They have a
+//! second to learn before that. What counts is the ratio to the one with two good upstreams.
 
 use std::{
     error::Error,
+    io,
     net::{Ipv4Addr, UdpSocket},
     time::Duration,
 };
 
 use super::{Bench, corefile, peers::Program, secs, upstream};
 use crate::{
-    paced::{self, Percentiles, Stream},
+    paced::{self, Heard, Percentiles, Stream},
     process::Server,
     questions::Questions,
-    random::Random,
-    servers,
+    servers::{self, Recipe},
     table::{machine, median, sorted},
 };
 
-/// What the second upstream is like.
-const CASES: [&str; 4] = ["well", "nobody listens", "silent", "300 ms"];
+/// What the second upstream is like. The first case is what the others are held against; the second says what it costs
+/// that one upstream has the work of two.
+const CASES: [&str; 5] = ["well", "none", "nobody listens", "silent", "300 ms"];
 
 /// What one visit gave.
 struct Visit {
@@ -42,44 +44,50 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<(), Box<dyn Error>> {
     let slow = upstream(SLOW_MS, visits, folder)?;
     let nobody = servers::free_address()?;
     let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let seconds = [well.address, nobody, silent.local_addr()?, slow.address];
+    let seconds = [Some(well.address), None, Some(nobody), Some(silent.local_addr()?), Some(slow.address)];
     let questions = Questions::without_end();
     let mut direct = Row { name: "the upstream itself".to_owned(), visits: Vec::new() };
-    let cells = bench.programs.iter().flat_map(|program| (0..CASES.len()).map(move |case| (program, case)));
-    let cells: Vec<_> = cells.collect();
-    let named = |(program, case): &(&Program, usize)| format!("{}, second {}", program.name, CASES[*case]);
-    let mut rows: Vec<_> = cells.iter().map(|cell| Row { name: named(cell), visits: Vec::new() }).collect();
-    let mut order: Vec<usize> = (0..cells.len()).collect();
-    let mut random = Random::seeded(u64::from(std::process::id()));
+    let named = |program: &Program, case| format!("{}, second {case}", program.name);
+    let row = |name| Row { name, visits: Vec::new() };
+    let rows = bench.programs.iter().flat_map(|program| CASES.map(|case| row(named(program, case))));
+    let mut rows: Vec<_> = rows.collect();
     for round in 1..=visits.rounds {
         eprintln!("round {round} of {}", visits.rounds);
-        direct.visits.push(ask(bench, &bench.upstream, &questions)?);
-        random.shuffle(&mut order);
-        for &index in &order {
-            let (program, case) = cells[index];
-            let upstreams = [bench.upstream.address, seconds[case]];
-            let recipe = program.recipe(folder, |address| corefile::outside(address, &upstreams))?;
-            let server = Server::start(recipe, visits.server_core, folder, &questions)?;
-            rows[index].visits.push(ask(bench, &server, &questions)?);
+        direct.visits.extend(ask(bench, &[&bench.upstream], &questions)?);
+        for (program, rows) in bench.programs.iter().zip(rows.chunks_mut(CASES.len())) {
+            let servers = CASES.iter().zip(seconds).map(|(case, second)| {
+                let upstreams: Vec<_> = [bench.upstream.address].into_iter().chain(second).collect();
+                let recipe = program.recipe(folder, |address| corefile::outside(address, &upstreams))?;
+                let recipe = Recipe { name: named(program, case), ..recipe };
+                Server::start(recipe, visits.server_core, folder, &questions)
+            });
+            let servers: Vec<_> = servers.collect::<io::Result<_>>()?;
+            let visits = ask(bench, &servers.iter().collect::<Vec<_>>(), &questions)?;
+            rows.iter_mut().zip(visits).for_each(|(row, visit)| row.visits.push(visit));
         }
     }
     print(bench, &direct, &rows);
     Ok(())
 }
 
-fn ask(bench: &Bench<'_>, server: &Server, questions: &Questions) -> Result<Visit, Box<dyn Error>> {
+/// Asks them in turn, question by question, each as many as in a visit of its own.
+fn ask(bench: &Bench<'_>, servers: &[&Server], questions: &Questions) -> Result<Vec<Visit>, Box<dyn Error>> {
     let options = bench.options;
-    let mut streams = [Stream::new(server.address, questions, options.rate)?];
+    let rate = options.rate / servers.len() as f64;
+    let streams = servers.iter().map(|server| Stream::new(server.address, questions, rate));
+    let mut streams: Vec<_> = streams.collect::<io::Result<_>>()?;
     paced::run(&mut streams, secs(options.learn_seconds)?, Duration::ZERO);
-    let cpu_before = server.cpu()?;
-    let heard = paced::run(&mut streams, secs(options.visits.seconds)?, PATIENCE).remove(0);
-    let cpu = server.cpu()?.saturating_sub(cpu_before);
-    Ok(Visit {
+    let cpu = || servers.iter().map(|server| server.cpu()).collect::<io::Result<Vec<_>>>();
+    let before = cpu()?;
+    let heard = paced::run(&mut streams, secs(options.visits.seconds * servers.len() as f64)?, PATIENCE);
+    let spent = cpu()?.into_iter().zip(before).map(|(after, before)| after.saturating_sub(before));
+    let visit = |(heard, spent): (Heard, Duration)| Visit {
         of: heard.percentiles(),
-        cpu_us_per_query: cpu.as_secs_f64() * 1e6 / heard.asked as f64,
+        cpu_us_per_query: spent.as_secs_f64() * 1e6 / heard.asked as f64,
         lost: heard.lost(),
         refused: heard.refused,
-    })
+    };
+    Ok(heard.into_iter().zip(spent).map(visit).collect())
 }
 
 fn print(bench: &Bench<'_>, direct: &Row, rows: &[Row]) {

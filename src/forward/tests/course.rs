@@ -124,6 +124,26 @@ async fn an_upstream_that_loses_a_third_is_asked_last() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_short_halt_leads_nobody_to_an_upstream_that_is_known_to_be_worse() {
+    for worse in [Act::After(300), Act::Silence] {
+        let begun = Instant::now();
+        let halts_for_15_millis = move |_| {
+            let at = begun.elapsed().as_millis() as u64;
+            Act::After(if (1000..1015).contains(&at) { 1017 - at } else { 2 })
+        };
+        let stage = Stage::new(policy(Policy::Random), vec![Box::new(halts_for_15_millis), Box::new(move |_| worse)]);
+        let ask_at = async |micros| {
+            sleep(Duration::from_micros(micros)).await;
+            stage.ask_for_millis().await
+        };
+        let took = futures_util::future::join_all((0..4000).map(|number| ask_at(number * 500))).await;
+        // In the first half of a second it is learned which is worse.
+        let slowest = took[1000..].iter().max();
+        assert!(slowest <= Some(&20), "{slowest:?} ms, {worse:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_questions_at_once_find_the_way_around_an_upstream_that_died() {
     let stage = Stage::new(
         policy(Policy::RoundRobin),
