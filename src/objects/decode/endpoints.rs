@@ -140,21 +140,20 @@ pub(super) fn slice(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Res
 }
 
 impl<'a> SliceParts<'a> {
-    /// Nothing is listed yet.
-    pub(super) fn new(needs: Needs) -> Self {
-        Self { needs, ready: Vec::new(), not_ready: 0, ports: Vec::new() }
+    /// Nothing is taken yet of what these octets list. There is room for it: a list that is cut to its length leaves
+    /// a hole behind, and a large cluster has 10,000 of them at a time.
+    pub(super) fn of(octets: &[u8], needs: Needs) -> Self {
+        let endpoints = Fields(octets).filter(|field| matches!(field, Ok((ENDPOINTS, _)))).count();
+        Self { needs, ready: Vec::with_capacity(endpoints), not_ready: 0, ports: Vec::new() }
     }
 
     fn listing(endpoints: &[SliceEndpoint<'_>], ports: Vec<EndpointPort<'a>>, needs: Needs) -> Self {
-        let mut parts = Self { ports, ready: Vec::with_capacity(endpoints.len()), ..Self::new(needs) };
+        let mut parts = Self { needs, ready: Vec::with_capacity(endpoints.len()), not_ready: 0, ports };
         endpoints.iter().for_each(|endpoint| parts.add(endpoint));
         parts
     }
 
     fn add_octets(&mut self, octets: &'a [u8]) -> Result<(), Malformed> {
-        if self.ready.capacity() == 0 {
-            self.ready.reserve(ENDPOINTS_USUAL);
-        }
         match usual(octets, self.needs)? {
             Some((_, false)) => self.not_ready += 1,
             Some((address, true)) => {
@@ -189,11 +188,11 @@ impl<'a> SliceParts<'a> {
 impl<'a> Message<'a> for SliceParts<'a> {
     fn set(&mut self, number: u64, value: Value<'a>) -> Result<(), Malformed> {
         match number {
-            2 => value
+            ENDPOINTS => value
                 .octets()
                 .and_then(|octets| self.add_octets(octets))
                 .map_err(|malformed| malformed.inside("endpoints")),
-            3 => self.ports.take(value).map_err(|malformed| malformed.inside("ports")),
+            PORTS => self.ports.take(value).map_err(|malformed| malformed.inside("ports")),
             _ => Ok(()),
         }
     }
@@ -289,5 +288,6 @@ pub(in crate::objects) const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-n
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 /// A longer name cannot be a label.
 const POD_NAME_OCTETS_LIMIT: usize = 64;
-/// Most slices have no more: their list does not grow while it is read.
-const ENDPOINTS_USUAL: usize = 16;
+/// `endpoints` and `ports` of a slice.
+const ENDPOINTS: u64 = 2;
+const PORTS: u64 = 3;

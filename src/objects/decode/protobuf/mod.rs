@@ -204,7 +204,9 @@ impl Message<'_> for Nothing {
 /// Reads an object of this kind.
 fn carried(kind: Kind, octets: &[u8], needs: Needs) -> Carried {
     match kind {
-        Kind::EndpointSlice => carry(kind, octets, SliceParts::new(needs), |metadata, parts| parts.decoded(metadata)),
+        Kind::EndpointSlice => {
+            carry(kind, octets, SliceParts::of(octets, needs), |metadata, parts| parts.decoded(metadata))
+        }
         Kind::Service => carry(kind, octets, Parts::default(), |metadata, Parts { spec }| {
             service::service(metadata, &spec, needs).map(|service| Decoded::Object(Object::Service(service)))
         }),
