@@ -59,9 +59,9 @@ struct Timed {
 
 /// Which Service changed.
 enum Of {
-    /// This one, by namespace and name.
+    /// This one, by namespace and name: nobody knows it yet.
     Named(Box<str>, Box<str>),
-    /// One of this kind: it may be gone when it is timed.
+    /// One of this kind: it may be gone, or another one, when it is timed.
     Kind(ServiceKind),
 }
 
@@ -201,10 +201,13 @@ impl Shown {
 
 impl Timed {
     fn of(news: &News, store: &Store) -> Option<Self> {
-        let named = |namespace: &str, service: &str| Of::Named(namespace.into(), service.into());
         let of = match &news.change {
-            Change::Apply(Object::Service(service)) => named(&service.namespace, &service.name),
-            Change::Apply(Object::Endpoints(endpoints)) => named(&endpoints.namespace, endpoints.service.as_ref()?),
+            Change::Apply(Object::Service(service)) => Of::Kind(kind(&service.spec)),
+            Change::Apply(Object::Endpoints(endpoints)) => {
+                let (namespace, service) = (&endpoints.namespace, endpoints.service.as_ref()?);
+                let known = store.service_spec(namespace, service);
+                known.map_or_else(|| Of::Named(namespace.clone(), service.clone()), |spec| Of::Kind(kind(spec)))
+            }
             Change::Delete(key) => Of::Kind(kind(store.spec_behind(key)?)),
             _ => return None,
         };

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -26,8 +26,16 @@ pub struct Source {
     events: IntCounterVec,
     failures: IntCounterVec,
     left_out: IntCounterVec,
-    publication_secs: HistogramVec,
-    programming_secs: HistogramVec,
+    publication_secs: ByKind,
+    programming_secs: ByKind,
+}
+
+/// A histogram for each kind of Service. Each is looked up when it is first needed, and then at hand: a look-up takes
+/// longer than an observation.
+#[derive(Clone, Debug)]
+struct ByKind {
+    all: HistogramVec,
+    found: [OnceLock<Histogram>; 3],
 }
 
 /// A moment, or none while everything is followed. Cheap to clone.
@@ -88,18 +96,18 @@ impl Source {
                 "Objects that could not be read: what was known of them stays in service.",
                 &["resource"],
             ),
-            publication_secs: histograms(
+            publication_secs: ByKind::new(histograms(
                 "clusterdns_publication_duration_seconds",
                 "From the arrival of a change to the first answer that shows it.",
                 exponential_buckets(0.000_125, 2.0, 16).expect("growing"),
                 &["service_kind"],
-            ),
-            programming_secs: histograms(
+            )),
+            programming_secs: ByKind::new(histograms(
                 "coredns_kubernetes_dns_programming_duration_seconds",
                 "Histogram of the time (in seconds) it took to program a dns instance.",
                 exponential_buckets(0.001, 2.0, 20).expect("growing"),
                 &["service_kind"],
-            ),
+            )),
         }
     }
 
@@ -127,19 +135,29 @@ impl Source {
 
     /// A change of a Service is served now that arrived so long ago.
     pub fn published(&self, kind: ServiceKind, took: Duration) {
-        self.publication_secs.with_label_values(&[kind.name()]).observe(took.as_secs_f64());
+        self.publication_secs.of(kind, kind.name()).observe(took.as_secs_f64());
     }
 
     /// Endpoints are served now that changed in the cluster at this time.
     pub fn programmed(&self, kind: ServiceKind, triggered_unix_secs: f64) {
-        let histogram = |kind| -> Histogram { self.programming_secs.with_label_values(&[kind]) };
         // Only endpoints that a selector found tell when they changed.
-        let histogram = match kind {
-            ServiceKind::ClusterIp => histogram("cluster_ip"),
-            ServiceKind::Headless => histogram("headless_with_selector"),
+        let name = match kind {
+            ServiceKind::ClusterIp => "cluster_ip",
+            ServiceKind::Headless => "headless_with_selector",
             ServiceKind::ExternalName => return,
         };
-        histogram.observe((unix_secs() - triggered_unix_secs).max(0.0));
+        self.programming_secs.of(kind, name).observe((unix_secs() - triggered_unix_secs).max(0.0));
+    }
+}
+
+impl ByKind {
+    fn new(all: HistogramVec) -> Self {
+        Self { all, found: Default::default() }
+    }
+
+    /// The histogram of this kind, which has this name there.
+    fn of(&self, kind: ServiceKind, name: &str) -> &Histogram {
+        self.found[kind as usize].get_or_init(|| self.all.with_label_values(&[name]))
     }
 }
 

@@ -67,13 +67,34 @@ struct Own {
 
 impl Own {
     fn of(service: &Service, other: Option<&Service>) -> Self {
-        let has_endpoint = |ip: &IpAddr| other.is_some_and(|other| other.has_endpoint_at(*ip));
+        let others = other.map(|other| &*other.endpoints).unwrap_or_default();
+        let endpoints = service.endpoints.iter().flat_map(|group| {
+            let v4 = absent(&group.v4, others.iter().map(|other| &*other.v4)).map(IpAddr::V4);
+            v4.chain(absent(&group.v6, others.iter().map(|other| &*other.v6)).map(IpAddr::V6))
+        });
         let has_cluster_ip = |ip: &IpAddr| other.is_some_and(|other| other.cluster_ips.contains(ip));
         Self {
-            endpoints: distinct(service.endpoint_addresses().filter(|ip| !has_endpoint(ip))),
+            endpoints: distinct(endpoints),
             clusters: distinct(service.cluster_ips.iter().copied().filter(|ip| !has_cluster_ip(ip))),
         }
     }
+}
+
+/// What of `own` is in none of these lists; all are sorted. Nearly always there is one list, and both are walked
+/// together.
+fn absent<'a, T: Ord + Copy>(
+    own: &'a [T],
+    mut lists: impl Iterator<Item = &'a [T]> + Clone,
+) -> impl Iterator<Item = T> {
+    let mut first = lists.next().unwrap_or_default();
+    own.iter().copied().filter(move |one| {
+        while let [head, rest @ ..] = first
+            && head < one
+        {
+            first = rest;
+        }
+        first.first() != Some(one) && lists.clone().all(|list| list.binary_search(one).is_err())
+    })
 }
 
 fn distinct(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {

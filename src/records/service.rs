@@ -290,11 +290,6 @@ impl Service {
             && self.by_zone == other.by_zone
     }
 
-    /// Whether one of the endpoints has this address.
-    pub fn has_endpoint_at(&self, address: IpAddr) -> bool {
-        self.endpoints.iter().any(|group| group.has(address))
-    }
-
     /// The ports that SRV names: its own, or of a headless one those of its endpoints.
     pub fn ports(&self) -> impl Iterator<Item = &Port> {
         let own: &[Port] = if let Target::ClusterIps(ports) = &self.target { ports } else { &[] };

@@ -4,11 +4,12 @@ use super::{
     Decoded, Raw,
     carried::{Carried, WholeMetadata},
     check_name, field, known_kind, labels, list_part, namespace_of,
-    protobuf::message,
+    protobuf::{Field, Fields, Malformed, Message, Value, message},
 };
 use crate::objects::{Address, Endpoint, Endpoints, Kind, Names, Needs, Object, Origin, Port, Subset};
-use field::{Metadata, Pairs, Text, Texts, ip, is_label, nullable, nullable_list, port_number};
+use field::{Metadata, Pairs, Text, Texts, ip, ipv4, is_label, nullable, nullable_list, port_number};
 use serde::Deserialize;
+use std::net::Ipv4Addr;
 
 /// A slice as a watch carries it, read in one pass: of ten changes of a cluster, nine are of slices.
 #[derive(Debug, Default, Deserialize)]
@@ -26,14 +27,15 @@ pub(in crate::objects) struct WholeSlice<'a> {
     ports: Vec<EndpointPort<'a>>,
 }
 
-/// What a slice says behind its metadata.
-#[derive(Debug, Default)]
+/// What a slice says behind its metadata. Its endpoints are made slim one by one: all beside each other as
+/// they are read would take ten times the memory.
+#[derive(Debug)]
 pub(super) struct SliceParts<'a> {
-    endpoints: Vec<SliceEndpoint<'a>>,
+    needs: Needs,
+    ready: Vec<Endpoint>,
+    not_ready: u32,
     ports: Vec<EndpointPort<'a>>,
 }
-
-message!(SliceParts<'a> { 2 => endpoints, 3 => ports });
 
 /// `endpoints[]` of a slice.
 #[derive(Debug, Default, Deserialize)]
@@ -57,6 +59,23 @@ struct SliceEndpoint<'a> {
 message!(SliceEndpoint<'a> {
     1 => addresses, 2 => conditions, 3 => hostname, 4 => target_ref, 5 => topology, 7 => zone,
 });
+
+/// The address of an endpoint that is as nearly all are, and whether it is ready: one of IPv4, and no name that
+/// anybody needs. None of any other. The numbers are those above.
+fn usual(octets: &[u8], needs: Needs) -> Result<Option<(Ipv4Addr, bool)>, Malformed> {
+    let (mut address, mut conditions) = (None, Conditions::default());
+    for field in Fields(octets) {
+        match field? {
+            (1, Value::Octets(text)) if address.is_none() => address = Some(text),
+            (2, value) => conditions.take(value)?,
+            (1 | 3, _) => return Ok(None),
+            (4, _) if needs.pod_names => return Ok(None),
+            (5 | 7, _) if needs.zones => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(address.and_then(ipv4).map(|address| (address, conditions.ready != Some(false))))
+}
 
 /// `endpoints[].conditions`: `serving` and `terminating` do not matter to DNS.
 #[derive(Debug, Default, Deserialize)]
@@ -116,23 +135,67 @@ struct EndpointAddress<'a> {
 }
 
 pub(super) fn slice(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Result<Decoded, String> {
-    let endpoints = list_part("endpoints", raw.endpoints)?;
-    slice_of(metadata, &SliceParts { endpoints, ports: list_part("ports", raw.ports)? }, needs)
+    let endpoints: Vec<SliceEndpoint<'_>> = list_part("endpoints", raw.endpoints)?;
+    SliceParts::listing(&endpoints, list_part("ports", raw.ports)?, needs).decoded(metadata)
 }
 
-pub(super) fn slice_of(metadata: &Metadata<'_>, parts: &SliceParts<'_>, needs: Needs) -> Result<Decoded, String> {
-    let SliceParts { endpoints, ports } = parts;
-    let listed_ready = endpoints.iter().filter(|endpoint| endpoint.conditions.ready != Some(false));
-    let not_ready = endpoints.len() - listed_ready.clone().count();
-    let mut ready = Vec::with_capacity(endpoints.len());
-    ready.extend(listed_ready.filter_map(|endpoint| slice_endpoint(endpoint, needs)));
-    let subset = Subset {
-        ready: ready.into(),
-        not_ready: u32::try_from(not_ready).unwrap_or(u32::MAX),
-        ports: ports.iter().map(|port| self::port(port, "")).collect::<Result<_, _>>()?,
-    };
-    let service = metadata.labels.get(SERVICE_NAME_LABEL);
-    Ok(object(Origin::Slice, metadata, service, Box::new([subset]), needs))
+impl<'a> SliceParts<'a> {
+    /// Nothing is taken yet of what these octets list. There is room for it: a list that is cut to its length leaves
+    /// a hole behind, and a large cluster has 10,000 of them at a time.
+    pub(super) fn of(octets: &[u8], needs: Needs) -> Self {
+        let endpoints = Fields(octets).filter(|field| matches!(field, Ok((ENDPOINTS, _)))).count();
+        Self { needs, ready: Vec::with_capacity(endpoints), not_ready: 0, ports: Vec::new() }
+    }
+
+    fn listing(endpoints: &[SliceEndpoint<'_>], ports: Vec<EndpointPort<'a>>, needs: Needs) -> Self {
+        let mut parts = Self { needs, ready: Vec::with_capacity(endpoints.len()), not_ready: 0, ports };
+        endpoints.iter().for_each(|endpoint| parts.add(endpoint));
+        parts
+    }
+
+    fn add_octets(&mut self, octets: &'a [u8]) -> Result<(), Malformed> {
+        match usual(octets, self.needs)? {
+            Some((_, false)) => self.not_ready += 1,
+            Some((address, true)) => {
+                self.ready.push(Endpoint::new([Address::Ip(address.into())], Names::default()));
+            }
+            None => {
+                let mut listed = SliceEndpoint::default();
+                listed.merge(octets)?;
+                self.add(&listed);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, listed: &SliceEndpoint<'_>) {
+        match listed.conditions.ready {
+            Some(false) => self.not_ready += 1,
+            _ => self.ready.extend(slice_endpoint(listed, self.needs)),
+        }
+    }
+
+    /// The object with these metadata.
+    pub(super) fn decoded(self, metadata: &Metadata<'_>) -> Result<Decoded, String> {
+        let Self { needs, ready, not_ready, ports } = self;
+        let ports = ports.iter().map(|port| port_of(port, "")).collect::<Result<_, _>>()?;
+        let subset = Subset { ready: ready.into(), not_ready, ports };
+        let service = metadata.labels.get(SERVICE_NAME_LABEL);
+        Ok(object(Origin::Slice, metadata, service, Box::new([subset]), needs))
+    }
+}
+
+impl<'a> Message<'a> for SliceParts<'a> {
+    fn set(&mut self, number: u64, value: Value<'a>) -> Result<(), Malformed> {
+        match number {
+            ENDPOINTS => value
+                .octets()
+                .and_then(|octets| self.add_octets(octets))
+                .map_err(|malformed| malformed.inside("endpoints")),
+            PORTS => self.ports.take(value).map_err(|malformed| malformed.inside("ports")),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl WholeSlice<'_> {
@@ -142,7 +205,7 @@ impl WholeSlice<'_> {
         let is_slice = known_kind(&api_version.0, &kind.0) == Some(Kind::EndpointSlice);
         let (metadata, revision) = metadata.parted();
         let is_usual = is_slice && revision.is_known() && check_name(Kind::EndpointSlice, &metadata).is_ok();
-        let decoded = is_usual.then(|| slice_of(&metadata, &SliceParts { endpoints, ports }, needs).ok())??;
+        let decoded = is_usual.then(|| SliceParts::listing(&endpoints, ports, needs).decoded(&metadata).ok())??;
         Some(revision.carry(Ok(decoded)))
     }
 }
@@ -193,7 +256,7 @@ fn endpoints_subset(listed: &EndpointsSubset<'_>, needs: Needs) -> Result<Subset
     Ok(Subset {
         ready: ready.collect(),
         not_ready: count(&listed.not_ready_addresses),
-        ports: listed.ports.iter().map(|port| self::port(port, "TCP")).collect::<Result<_, _>>()?,
+        ports: listed.ports.iter().map(|port| port_of(port, "TCP")).collect::<Result<_, _>>()?,
     })
 }
 
@@ -203,7 +266,7 @@ fn endpoint<'t>(listed: impl IntoIterator<Item = &'t Text<'t>>, names: Names) ->
     Some(Endpoint::new(addresses, names)).filter(|endpoint| !endpoint.addresses.is_empty())
 }
 
-fn port(listed: &EndpointPort<'_>, protocol: &str) -> Result<Port, String> {
+fn port_of(listed: &EndpointPort<'_>, protocol: &str) -> Result<Port, String> {
     Ok(Port {
         name: listed.name.boxed(),
         protocol: listed.protocol.filled().unwrap_or(protocol).into(),
@@ -225,3 +288,6 @@ pub(in crate::objects) const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-n
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 /// A longer name cannot be a label.
 const POD_NAME_OCTETS_LIMIT: usize = 64;
+/// `endpoints` and `ports` of a slice.
+const ENDPOINTS: u64 = 2;
+const PORTS: u64 = 3;

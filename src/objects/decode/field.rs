@@ -9,7 +9,11 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor},
 };
-use std::{borrow::Cow, fmt, net::IpAddr};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 /// A text that borrows from the input where it has no escapes; `null` and absent are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +81,24 @@ impl Pairs<'_> {
 /// IPv4 address.
 pub(super) fn ip(text: &str) -> Option<IpAddr> {
     text.parse().ok().map(|ip: IpAddr| ip.to_canonical())
+}
+
+/// An IPv4 address, where that is how it is written: four numbers without leading zeros. The standard library
+/// does the same for text of all kinds, in three times as many steps.
+pub(super) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let mut numbers = text.split(|octet| *octet == b'.');
+    for octet in &mut octets {
+        *octet = match *numbers.next()? {
+            [one @ b'0'..=b'9'] => one - b'0',
+            [ten @ b'1'..=b'9', one @ b'0'..=b'9'] => (ten - b'0') * 10 + (one - b'0'),
+            [hundred @ b'1'..=b'2', ten @ b'0'..=b'9', one @ b'0'..=b'9'] => {
+                ((hundred - b'0') * 100).checked_add((ten - b'0') * 10 + (one - b'0'))?
+            }
+            _ => return None,
+        };
+    }
+    numbers.next().is_none().then(|| octets.into())
 }
 
 /// A list of texts of which there is nearly always one: then nothing is allocated for it.
@@ -216,3 +238,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 
 /// RFC 1035, 2.3.4.
 const LABEL_OCTETS_MAX: usize = 63;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn an_ipv4_address_is_read_as_the_standard_library_reads_it(text in "[0-9]{0,4}(\\.[0-9]{1,3}){3}[.0-9a:]?") {
+            prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{}", text);
+        }
+    }
+}

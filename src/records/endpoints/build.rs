@@ -55,6 +55,8 @@ struct Builder {
 
 /// An address of an endpoint, and where its name is written.
 struct Listed {
+    /// The first octets of the name in lower case: two names whose first octets differ are in their order.
+    order: u128,
     ip: IpAddr,
     label_start: u32,
     label_end: u32,
@@ -70,8 +72,9 @@ impl Builder {
         }
         // An IPv4 address in IPv6 clothes is an IPv4 address.
         if let Some(ip) = address.ip().map(|ip| ip.to_canonical()) {
+            let order = first_octets(&self.labels[label_start..]);
             let (label_start, label_end) = (label_start as u32, self.labels.len() as u32);
-            self.listed.push(Listed { ip, label_start, label_end });
+            self.listed.push(Listed { order, ip, label_start, label_end });
         }
     }
 
@@ -80,8 +83,8 @@ impl Builder {
         let label = |one: &Listed| &written[one.label_start as usize..one.label_end as usize];
         // Names that differ in case only are neighbours.
         listed.sort_unstable_by(|a, b| {
-            let names = ignoring_case(label(a), label(b)).then_with(|| label(a).cmp(label(b)));
-            names.then_with(|| a.ip.cmp(&b.ip))
+            let names = || ignoring_case(label(a), label(b)).then_with(|| label(a).cmp(label(b)));
+            a.order.cmp(&b.order).then_with(names).then_with(|| a.ip.cmp(&b.ip))
         });
         let mut hosts: Vec<HostEntry> = Vec::with_capacity(listed.len());
         let mut labels: Vec<u8> = Vec::with_capacity(written.len());
@@ -174,11 +177,31 @@ fn push_dashed(wire: &mut Vec<u8>, address: Ipv4Addr) {
     wire.extend_from_slice(&label[..length - 1]);
 }
 
+/// A name as a number, as far as one can hold it. What is not there counts as zeros: it stands in front.
+fn first_octets(label: &[u8]) -> u128 {
+    let mut octets = [0; 16];
+    let length = label.len().min(octets.len());
+    octets[..length].copy_from_slice(&label[..length]);
+    octets.make_ascii_lowercase();
+    u128::from_be_bytes(octets)
+}
+
 /// The places of these addresses, in the order of the addresses.
 fn order(addresses: &[IpAddr]) -> Box<[u32]> {
-    let mut places: Box<[u32]> = (0..addresses.len() as u32).collect();
-    places.sort_unstable_by_key(|&place| (addresses[place as usize], place));
-    places
+    let mut places: Vec<(u64, u32)> = (0..).zip(addresses).map(|(place, ip)| (first_bits(ip), place)).collect();
+    places.sort_unstable_by(|(bits, place), (other_bits, other)| {
+        let whole = || addresses[*place as usize].cmp(&addresses[*other as usize]);
+        bits.cmp(other_bits).then_with(whole).then(place.cmp(other))
+    });
+    places.into_iter().map(|(_, place)| place).collect()
+}
+
+/// An address as a number, as far as one can hold it, those of IPv4 first.
+fn first_bits(ip: &IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(v4) => v4.to_bits().into(),
+        IpAddr::V6(v6) => (v6.to_bits() >> 65) as u64 | 1 << 63,
+    }
 }
 
 /// Each of these sorted items once.

@@ -9,15 +9,15 @@ mod wire;
 use super::{
     Decoded,
     carried::{Carried, Gone, Mark, Unreadable, WholeMetadata, of_another_kind},
-    check_name, endpoints,
+    check_name,
+    endpoints::SliceParts,
     field::{Identity, Metadata},
     known_kind, named, namespace, pod, problem,
     service::{self, Parts},
 };
 use crate::objects::{Key, Kind, Needs, Object, problem::Problem};
-use wire::Fields;
 pub(in crate::objects) use wire::Malformed;
-pub(super) use wire::{Field, Message, Pair, Value, message};
+pub(super) use wire::{Field, Fields, Message, Pair, Value, message};
 
 /// An object or a list, and what it calls itself: `k8s\0` and a `runtime.Unknown`.
 #[derive(Default)]
@@ -178,7 +178,6 @@ impl<'a> Message<'a> for List<'a> {
 }
 
 /// An object of any kind: its metadata, and parts that only its kind has.
-#[derive(Default)]
 struct Whole<'a, P> {
     metadata: WholeMetadata<'a>,
     parts: P,
@@ -194,7 +193,6 @@ impl<'a, P: Message<'a>> Message<'a> for Whole<'a, P> {
 }
 
 /// Nothing but the metadata.
-#[derive(Default)]
 struct Nothing;
 
 impl Message<'_> for Nothing {
@@ -206,23 +204,28 @@ impl Message<'_> for Nothing {
 /// Reads an object of this kind.
 fn carried(kind: Kind, octets: &[u8], needs: Needs) -> Carried {
     match kind {
-        Kind::EndpointSlice => carry(kind, octets, |metadata, parts| endpoints::slice_of(metadata, &parts, needs)),
-        Kind::Service => carry(kind, octets, |metadata, Parts { spec }| {
+        Kind::EndpointSlice => {
+            carry(kind, octets, SliceParts::of(octets, needs), |metadata, parts| parts.decoded(metadata))
+        }
+        Kind::Service => carry(kind, octets, Parts::default(), |metadata, Parts { spec }| {
             service::service(metadata, &spec, needs).map(|service| Decoded::Object(Object::Service(service)))
         }),
-        Kind::Pod => carry(kind, octets, |metadata, pod::Parts { status }| pod::pod(metadata, &status, needs)),
-        Kind::Namespace => carry(kind, octets, |metadata, Nothing| Ok(namespace(metadata, needs))),
+        Kind::Pod => carry(kind, octets, pod::Parts::default(), |metadata, pod::Parts { status }| {
+            pod::pod(metadata, &status, needs)
+        }),
+        Kind::Namespace => carry(kind, octets, Nothing, |metadata, Nothing| Ok(namespace(metadata, needs))),
         // Nobody watches these: the control plane makes slices of them.
         Kind::Endpoints => foreign(kind, octets),
     }
 }
 
-fn carry<'a, P: Message<'a> + Default>(
+fn carry<'a, P: Message<'a>>(
     kind: Kind,
     octets: &'a [u8],
+    parts: P,
     decode: impl FnOnce(&Metadata<'a>, P) -> Result<Decoded, String>,
 ) -> Carried {
-    let mut whole = Whole::<P>::default();
+    let mut whole = Whole { metadata: WholeMetadata::default(), parts };
     let read = whole.merge(octets);
     let (metadata, revision) = whole.metadata.parted();
     let decoded = match read {

@@ -51,7 +51,7 @@ pub(in crate::objects::decode) enum Value<'a> {
 }
 
 /// The fields of a message. Behind octets that make no sense there are none.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(in crate::objects::decode) struct Fields<'a>(pub(in crate::objects::decode) &'a [u8]);
 
 /// Something that fields of a message are put into.
 pub(in crate::objects::decode) trait Message<'a> {
@@ -172,7 +172,8 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn octets(self) -> Result<&'a [u8], Malformed> {
+    /// A text, a message, or octets.
+    pub(in crate::objects::decode) fn octets(self) -> Result<&'a [u8], Malformed> {
         match self {
             Self::Octets(octets) => Ok(octets),
             _ => Err(Malformed::new("a number where a text or a message belongs")),
