@@ -140,8 +140,8 @@ pub(super) fn slice(raw: &Raw<'_>, metadata: &Metadata<'_>, needs: Needs) -> Res
 }
 
 impl<'a> SliceParts<'a> {
-    /// Nothing is taken yet of what these octets list. There is room for it: a list that is cut to its length leaves
-    /// a hole behind, and a large cluster has 10,000 of them at a time.
+    /// Nothing is taken yet of what these octets list, and there is room for just that: 10,000 such lists are there
+    /// at a time while a large cluster is read.
     pub(super) fn of(octets: &[u8], needs: Needs) -> Self {
         let endpoints = Fields(octets).filter(|field| matches!(field, Ok((ENDPOINTS, _)))).count();
         Self { needs, ready: Vec::with_capacity(endpoints), not_ready: 0, ports: Vec::new() }
