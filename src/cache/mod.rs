@@ -30,7 +30,7 @@ use crate::{
     answers::{
         code,
         foreign::{Foreign, Shown, Ttl},
-        question::{AD, QueryName, Question},
+        question::{AD, QueryName, Question, RD},
     },
     records::name::Name,
 };
@@ -146,11 +146,14 @@ impl Cache {
         }
         let Some(entry) = self.find(&Asked::new(question, name), now) else { return Look::Miss };
         let left_secs = entry.left_secs(now);
+        // What a server says that is asked for no more than it knows is not for who asks for all.
+        let may_renew = question.flags & RD != 0;
         if left_secs > 0 {
-            let refresh = self.prefetch(&entry, left_secs, now);
+            let refresh = may_renew.then(|| self.prefetch(&entry, left_secs, now)).flatten();
             return Look::Hit(Hit { refresh, ..self.hit(entry, left_secs, question) });
         }
-        let Renews { refresh, verify, renewal } = self.renews_stale(&entry, now);
+        let Renews { refresh, verify, renewal } =
+            if may_renew { self.renews_stale(&entry, now) } else { Renews::default() };
         Look::Stale(Hit { refresh, verify, renewal, ..self.hit(entry, left_secs, question) })
     }
 

@@ -64,7 +64,8 @@ impl Cache {
             let shown = is_kept.then(|| self.store(question, name, reply, Some(&refresh), now));
             shown.filter(|_| renews)
         });
-        refresh.end(reply.filter(|_| shown.is_some()), now);
+        // A prefetch may end when the entry has run out: whoever waits for it then is to have no worse than that.
+        refresh.end(reply.filter(|reply| shown.is_some() && self.renews(reply)), now);
         shown
     }
 

@@ -56,9 +56,9 @@ pub struct UpstreamCounters {
     pub lost: Counter,
     /// Health checks that it failed.
     pub healthcheck_failures: Counter,
-    /// Questions that went over a connection that was there, by [`Proto`].
+    /// Questions that went over a connection that was there, by [`Proto`]; over UDP: that shared a port.
     pub connections_reused: [Counter; PROTOS],
-    /// Questions that went over a new connection or socket, by [`Proto`].
+    /// Questions that went over a new connection, by [`Proto`]; over UDP: from a new port.
     pub connections_opened: [Counter; PROTOS],
     /// How many forwarders have it down.
     pub down: Gauge,

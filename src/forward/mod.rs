@@ -61,8 +61,8 @@ use self::{
 };
 use crate::{answers::question::QueryName, records::name::Name};
 
-/// Questions in flight of one `forward` that has no smaller limit. Each takes one or two sockets and some
-/// 8 KiB: 32 MiB in all. More are refused; those who wait for a question in flight are not counted, whoever
+/// Questions in flight of one `forward` that has no smaller limit. Each takes a socket, or shares one, twice with its
+/// hedge, and some 8 KiB: 32 MiB in all. More are refused; those who wait for a question in flight are not counted, whoever
 /// lets them in has a limit for them.
 pub const IN_FLIGHT_MAX: usize = 4096;
 /// Connections to one upstream over TCP or TLS, idle or not.

@@ -2,7 +2,8 @@
 //!
 //! The socket is connected: what others send to it is dropped by the kernel. A reply is handed to its question
 //! only where id and question are right; wrong ones are counted and do not end the wait, but a port at which
-//! too many come is given up, with all that wait there.
+//! too many come is given up, with all that wait there. So is one of which the system says that nobody is at its
+//! other end.
 
 use std::{
     cell::RefCell,
@@ -34,6 +35,8 @@ pub(super) struct Port {
 #[derive(Default)]
 struct Desk {
     waiting: Vec<Waiting>,
+    /// Ids of questions that have left. What comes to them is late, and nobody's guess.
+    left: Vec<u16>,
     /// Questions since it was opened.
     taken: usize,
     wrong_replies: u32,
@@ -45,6 +48,7 @@ struct Waiting {
     id: u16,
     query: Query,
     heard: Option<Heard>,
+    is_answered: bool,
     waker: Option<Waker>,
 }
 
@@ -61,8 +65,16 @@ pub(super) enum Heard {
     Failed(Arc<io::Error>),
 }
 
+/// How a question left its port.
+pub(super) struct Left {
+    /// Nobody waits there now.
+    pub(super) was_last: bool,
+    /// It had its reply.
+    pub(super) was_answered: bool,
+}
+
 /// So many questions that overlap share a port, one after the other and at once. Each is as hard to guess as with
-/// a port of its own: its id is at one port, of 28,000. Who finds that out some other way has little of it.
+/// a port of its own: its id is at one port, of 28,000. Who finds that port some other way has sixteen questions of it.
 const QUESTIONS_MAX: usize = 16;
 /// So many wrong replies are read at a port. At 100,000 guesses a second that is over soon, and questions that are
 /// given up cannot be answered by a guess.
@@ -87,24 +99,27 @@ impl Port {
         port
     }
 
-    /// Takes a question, under an id that nobody else has here. None where it takes no more.
+    /// Takes a question, under an id that nobody else had here. None where it takes no more, and where the same
+    /// waits already: what is lost on one way is asked again on another, and nobody has two ids to guess.
     pub(super) fn take(&self, query: &Query) -> Option<u16> {
         let mut desk = self.desk();
-        if desk.is_over || desk.taken == QUESTIONS_MAX {
+        let waits = |waiting: &Waiting| Arc::ptr_eq(waiting.query.message(), query.message());
+        if desk.is_over || desk.taken == QUESTIONS_MAX || desk.waiting.iter().any(waits) {
             return None;
         }
         desk.taken += 1;
         let id = loop {
             let id = random::id();
-            if desk.waiting.iter().all(|waiting| waiting.id != id) {
+            if desk.waiting.iter().all(|waiting| waiting.id != id) && !desk.left.contains(&id) {
                 break id;
             }
         };
-        desk.waiting.push(Waiting { id, query: query.clone(), heard: None, waker: None });
+        desk.waiting.push(Waiting { id, query: query.clone(), heard: None, is_answered: false, waker: None });
         Some(id)
     }
 
-    /// Sends a question that it has taken. An error may be another question's: then all that wait hear of it.
+    /// Sends a question that it has taken. Where nobody is at the other end, all that wait hear of it: the system
+    /// says so to whoever comes next.
     pub(super) fn send(&self, id: u16, query: &Query) -> Result<(), Arc<io::Error>> {
         let sent = MESSAGE.with_borrow_mut(|message| {
             message.clear();
@@ -114,7 +129,9 @@ impl Port {
         });
         sent.map(drop).map_err(|error| {
             let error = Arc::new(error);
-            self.desk().end(&Heard::Failed(error.clone()));
+            if is_of_the_peer(&error) {
+                self.desk().end(&Heard::Failed(error.clone()));
+            }
             error
         })
     }
@@ -124,7 +141,10 @@ impl Port {
         let mut desk = self.desk();
         let Some(waiting) = desk.of(id) else { return Poll::Pending };
         match waiting.heard.take() {
-            Some(heard) => Poll::Ready(heard),
+            Some(heard) => {
+                waiting.is_answered = matches!(heard, Heard::Reply(_));
+                Poll::Ready(heard)
+            }
             None => {
                 match &mut waiting.waker {
                     Some(waker) => waker.clone_from(context.waker()),
@@ -135,11 +155,13 @@ impl Port {
         }
     }
 
-    /// A question waits no more. Whether it was the last.
-    pub(super) fn leave(&self, id: u16) -> bool {
+    /// A question waits no more.
+    pub(super) fn leave(&self, id: u16) -> Left {
         let mut desk = self.desk();
-        desk.waiting.retain(|waiting| waiting.id != id);
-        desk.waiting.is_empty()
+        let place = desk.waiting.iter().position(|waiting| waiting.id == id);
+        let waited = place.map(|place| desk.waiting.swap_remove(place));
+        desk.left.push(id);
+        Left { was_last: desk.waiting.is_empty(), was_answered: waited.is_some_and(|waiting| waiting.is_answered) }
     }
 
     /// Takes its port away, where the system can. Whether it may be opened anew: only if nothing has come that
@@ -147,7 +169,9 @@ impl Port {
     pub(super) fn disconnect(&self) -> bool {
         let mut desk = self.desk();
         let is_new = !desk.is_over && is_disconnected(&self.socket) && is_empty(&self.socket);
-        *desk = Desk { waiting: std::mem::take(&mut desk.waiting), is_over: !is_new, ..Desk::default() };
+        let Desk { waiting, mut left, .. } = std::mem::take(&mut *desk);
+        left.clear();
+        *desk = Desk { waiting, left, is_over: !is_new, ..Desk::default() };
         is_new
     }
 
@@ -170,12 +194,22 @@ impl Port {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads one datagram, as long as nobody takes the port away.
+    /// Reads one datagram. Nobody takes the port away meanwhile, or gives it to others.
+    ///
+    /// # Errors
+    /// Nothing has come; or the socket has failed, of which all that wait have heard.
     fn receive(&self) -> io::Result<()> {
         DATAGRAM.with_borrow_mut(|datagram| {
             let mut desk = self.desk();
-            let length = (&*SockRef::from(&self.socket)).read(datagram)?;
-            desk.hear(&datagram[..length], &self.counters.wrong_replies);
+            match (&*SockRef::from(&self.socket)).read(datagram) {
+                Ok(length) => desk.hear(&datagram[..length], &self.counters.wrong_replies),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Err(error) => {
+                    let kind = error.kind();
+                    desk.end(&Heard::Failed(Arc::new(error)));
+                    return Err(kind.into());
+                }
+            }
             Ok(())
         })
     }
@@ -185,11 +219,7 @@ impl Port {
 async fn read(port: Arc<Port>) {
     // Who is not interested in errors is not told that the port is closed.
     let interest = Interest::READABLE | Interest::ERROR;
-    loop {
-        if let Err(error) = port.socket.async_io(interest, || port.receive()).await {
-            return port.desk().end(&Heard::Failed(Arc::new(error)));
-        }
-    }
+    while port.socket.async_io(interest, || port.receive()).await.is_ok() {}
 }
 
 impl Desk {
@@ -201,7 +231,11 @@ impl Desk {
         if self.is_over {
             return;
         }
-        let waiting = super::message::id(reply).and_then(|id| self.of(id));
+        let id = super::message::id(reply);
+        if id.is_some_and(|id| self.left.contains(&id)) {
+            return;
+        }
+        let waiting = id.and_then(|id| self.of(id));
         let checked = waiting.map(|waiting| (waiting.query.check(waiting.id, reply), waiting));
         match checked {
             Some((Ok(()), waiting)) => return waiting.hears(Heard::Reply(Bytes::copy_from_slice(reply))),
@@ -230,6 +264,12 @@ impl Waiting {
         }
         self.waker.take().into_iter().for_each(Waker::wake);
     }
+}
+
+/// Whether an error is about who is asked, whatever is asked: an ICMP message that has come back.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
 }
 
 /// Takes its port away, if the system can.

@@ -1,7 +1,8 @@
 //! The ports that questions to one upstream over UDP go out from.
 //!
-//! A question gets a port that is new and random, given by the system where a socket is connected. Questions that
-//! overlap share one, few of them: to connect is a good part of what a question costs. On Linux a socket at which
+//! A port is new and random, given by the system where a socket is connected. Questions that overlap share one, few
+//! of them: to connect is a good part of what a question costs. None follows one that was lost there: the next tries
+//! another way. On Linux a socket at which
 //! nobody waits any more is disconnected, which takes its port away, and waits here for other questions and another
 //! port: to make one, to have it watched and to close it would cost four times as much.
 
@@ -19,7 +20,7 @@ use tokio::net::UdpSocket;
 use super::{
     counters::{Counters, Proto, UpstreamCounters},
     message::Query,
-    port::{Heard, Port},
+    port::{Heard, Left, Port},
 };
 
 /// The way to one upstream.
@@ -71,7 +72,10 @@ impl Ports {
         }
         self.counters.connections_opened[Proto::Udp as usize].add();
         let port = self.open(&mut kept)?;
-        let id = port.take(query).ok_or(io::ErrorKind::NotConnected)?;
+        let Some(id) = port.take(query) else {
+            port.close();
+            return Err(io::ErrorKind::NotConnected.into());
+        };
         kept.open = Some(port.clone());
         Ok(Asked { ports: self, port, id })
     }
@@ -98,11 +102,13 @@ impl Ports {
 
     fn leave(&self, port: &Arc<Port>, id: u16) {
         let mut kept = self.kept();
-        if !port.leave(id) {
-            return;
-        }
-        if kept.open.as_ref().is_some_and(|open| Arc::ptr_eq(open, port)) {
+        let Left { was_last, was_answered } = port.leave(id);
+        let is_open = kept.open.as_ref().is_some_and(|open| Arc::ptr_eq(open, port));
+        if is_open && (was_last || !was_answered) {
             kept.open = None;
+        }
+        if !was_last {
+            return;
         }
         if port.disconnect() && kept.idle.len() < IDLE_MAX {
             kept.idle.push(port.clone());
@@ -241,6 +247,68 @@ mod tests {
             assert!(matches!((&next).await, Heard::Reply(heard) if heard == message));
             assert_eq!(ports.all.wrong_replies.get(), 0);
         }
+    }
+
+    #[tokio::test]
+    async fn where_a_question_was_lost_none_follows() {
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        let [lost, waits] = [b"\x01a\0", b"\x01b\0"].map(|name| ports.ask(&query(name)).unwrap());
+        assert_eq!(lost.local_address(), waits.local_address());
+        drop(lost);
+        let next = ports.ask(&query(b"\x01c\0")).unwrap();
+        assert_ne!(next.local_address(), waits.local_address());
+    }
+
+    #[tokio::test]
+    async fn the_same_question_goes_another_way_the_second_time() {
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        let query = query(b"\x01a\0");
+        let [first, second] = [(); 2].map(|()| ports.ask(&query).unwrap());
+        assert_ne!(first.local_address(), second.local_address());
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_comes_too_late_is_nobodys_guess() {
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        let queries = [query(b"\x01a\0"), query(b"\x01b\0")];
+        let [late, waits] = queries.each_ref().map(|query| ports.ask(query).unwrap());
+        late.send(&queries[0]).unwrap();
+        waits.send(&queries[1]).unwrap();
+        drop(late);
+        for _ in 0..2 {
+            let (message, client) = reply(&upstream).await;
+            upstream.send_to(&message, client).await.unwrap();
+        }
+        assert!(matches!((&waits).await, Heard::Reply(_)));
+        assert_eq!(ports.all.wrong_replies.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_cannot_be_sent_takes_no_other_with_it() {
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        let good = query(b"\x01a\0");
+        let asked = ports.ask(&good).unwrap();
+        asked.send(&good).unwrap();
+        let long = Query::read(&longer_than_a_datagram()).unwrap();
+        assert!(ports.ask(&long).unwrap().send(&long).is_err());
+        let (message, client) = reply(&upstream).await;
+        upstream.send_to(&message, client).await.unwrap();
+        assert!(matches!((&asked).await, Heard::Reply(_)));
+    }
+
+    /// What a client may ask over TCP: an EDNS option of 65,500 octets.
+    fn longer_than_a_datagram() -> Vec<u8> {
+        const OCTETS: u16 = 65_500;
+        let mut message = b"\0\0\x01\0\0\x01\0\0\0\0\0\x01\0\0\x01\0\x01\0\0\x29\x04\xd0\0\0\0\0".to_vec();
+        for word in [OCTETS + 4, 0xfde9, OCTETS] {
+            message.extend_from_slice(&word.to_be_bytes());
+        }
+        message.resize(message.len() + usize::from(OCTETS), 0);
+        message
     }
 
     #[tokio::test]

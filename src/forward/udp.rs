@@ -1,7 +1,7 @@
 //! One question over UDP.
 //!
-//! A spoofer has to hit one of 28,000 ports and of 65,536 ids within the milliseconds of one question, of which
-//! never two of a kind are under way.
+//! A spoofer has to hit one of 28,000 ports and of 65,536 ids within the milliseconds of one question. Of a kind there
+//! is one under way at a time, and a second where the first may be lost: at another port.
 
 use std::{fmt, io, time::Duration};
 

@@ -172,6 +172,37 @@ fn those_who_ask_meanwhile_hear_of_the_same_renewal() {
 }
 
 #[test]
+fn a_prefetch_that_fails_too_late_gives_nobody_worse_than_what_is_stale() {
+    let mut bench = stale(|stale| stale.verify = Some(Verify { timeout: None }));
+    let mut options = bench.cache.options().clone();
+    options.prefetch = Some(Prefetch { hits: 1, within: Duration::from_secs(30), percentage: 20 });
+    bench.cache = Cache::new(options);
+    bench.keep(&www(), Said::a(60));
+    bench.wait(59);
+    let prefetching = bench.hit(&www());
+    bench.wait(1);
+    let waiting = bench.stale(&www()).renewal.expect("the prefetch that is under way");
+    bench.renew(prefetching, &www(), Some(Said::rcode(code::SERVFAIL)));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    assert!(runtime.block_on(waiting.newer()).is_none());
+}
+
+#[test]
+fn who_asks_for_no_more_than_servers_know_renews_nothing() {
+    let not_recursive = Asked { flags: 0, ..www() };
+    let mut bench = prefetching();
+    bench.keep(&www(), Said::a(25));
+    bench.wait(20);
+    assert!((0..9).all(|_| bench.hit(&not_recursive).refresh.is_none()));
+    let mut bench = stale(|stale| stale.verify = Some(Verify { timeout: None }));
+    bench.keep(&www(), Said::a(60));
+    bench.wait(60);
+    let hit = bench.stale(&not_recursive);
+    assert!(hit.refresh.is_none() && hit.verify.is_none());
+    assert!(bench.stale(&www()).refresh.is_some());
+}
+
+#[test]
 fn beyond_so_many_renewals_what_is_stale_is_used_at_once() {
     let mut bench = stale(|stale| stale.verify = Some(Verify { timeout: None }));
     let names: Vec<_> = (0..=RENEWALS_MAX).map(|n| Asked::new(&format!("n{n}.example.com"))).collect();
