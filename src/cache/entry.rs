@@ -26,9 +26,9 @@ pub(super) struct Entry {
     shadowed: AtomicBool,
     /// Milliseconds from `stored` to when it was last asked for, and how many times in a row until then.
     asked: AtomicU64,
-    /// Whether somebody renews it,
+    /// Whether somebody renews it, for who does not want to wait for a lock.
     renewing: AtomicBool,
-    /// and where it is heard what came of that.
+    /// Where it is heard what comes of that.
     renewal: Mutex<Option<Renewal>>,
     /// Milliseconds from `stored` to when it may be tried again; 0: at once.
     retry_ms: AtomicU64,

@@ -19,7 +19,7 @@ use tokio::{io::Interest, net::UdpSocket, task::AbortHandle};
 
 use super::{
     counters::{Counter, Counters},
-    message::{Query, Wrong},
+    message::{self, Query, Wrong},
     random,
 };
 
@@ -37,8 +37,6 @@ struct Desk {
     waiting: Vec<Waiting>,
     /// Ids of questions that have left. What comes to them is late, and nobody's guess.
     left: Vec<u16>,
-    /// Questions since it was opened.
-    taken: usize,
     wrong_replies: u32,
     /// It takes no further questions, and hears nothing.
     is_over: bool,
@@ -104,10 +102,9 @@ impl Port {
     pub(super) fn take(&self, query: &Query) -> Option<u16> {
         let mut desk = self.desk();
         let waits = |waiting: &Waiting| Arc::ptr_eq(waiting.query.message(), query.message());
-        if desk.is_over || desk.taken == QUESTIONS_MAX || desk.waiting.iter().any(waits) {
+        if desk.is_over || desk.taken() == QUESTIONS_MAX || desk.waiting.iter().any(waits) {
             return None;
         }
-        desk.taken += 1;
         let id = loop {
             let id = random::id();
             if desk.waiting.iter().all(|waiting| waiting.id != id) && !desk.left.contains(&id) {
@@ -164,14 +161,14 @@ impl Port {
         Left { was_last: desk.waiting.is_empty(), was_answered: waited.is_some_and(|waiting| waiting.is_answered) }
     }
 
-    /// Takes its port away, where the system can. Whether it may be opened anew: only if nothing has come that
-    /// nobody waited for, because the next question must not hear it.
+    /// Takes its port away, where the system can, when the last question has left. Whether it may be opened anew: only
+    /// if nothing has come that nobody waited for, because the next question must not hear it.
     pub(super) fn disconnect(&self) -> bool {
         let mut desk = self.desk();
         let is_new = !desk.is_over && is_disconnected(&self.socket) && is_empty(&self.socket);
-        let Desk { waiting, mut left, .. } = std::mem::take(&mut *desk);
-        left.clear();
-        *desk = Desk { waiting, left, is_over: !is_new, ..Desk::default() };
+        desk.left.clear();
+        desk.wrong_replies = 0;
+        desk.is_over = !is_new;
         is_new
     }
 
@@ -223,6 +220,11 @@ async fn read(port: Arc<Port>) {
 }
 
 impl Desk {
+    /// Questions since it was opened.
+    fn taken(&self) -> usize {
+        self.waiting.len() + self.left.len()
+    }
+
     fn of(&mut self, id: u16) -> Option<&mut Waiting> {
         self.waiting.iter_mut().find(|waiting| waiting.id == id)
     }
@@ -231,7 +233,7 @@ impl Desk {
         if self.is_over {
             return;
         }
-        let id = super::message::id(reply);
+        let id = message::id(reply);
         if id.is_some_and(|id| self.left.contains(&id)) {
             return;
         }

@@ -2,9 +2,9 @@
 //!
 //! A port is new and random, given by the system where a socket is connected. Questions that overlap share one, few
 //! of them: to connect is a good part of what a question costs. None follows one that was lost there: the next tries
-//! another way. On Linux a socket at which
-//! nobody waits any more is disconnected, which takes its port away, and waits here for other questions and another
-//! port: to make one, to have it watched and to close it would cost four times as much.
+//! another way. On Linux a socket at which nobody waits any more is disconnected, which takes its port away, and waits
+//! here for other questions and another port: to make one, to have it watched and to close it would cost four times as
+//! much.
 
 use std::{
     io,

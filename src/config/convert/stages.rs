@@ -17,8 +17,6 @@ use crate::{
     },
 };
 
-const HOSTS_FILE: &str = "/etc/hosts";
-
 impl Checked {
     /// None where it is for no type. `zones` are those of the server.
     pub(super) fn template(&mut self, template: file::Template, zones: &[Zone]) -> Option<Template> {
@@ -46,7 +44,7 @@ impl Checked {
     /// None where it is off, whatever else is written. `zones` are those of the server.
     pub(super) fn hosts(&mut self, hosts: file::Hosts, zones: &[Zone]) -> Option<hosts::Options> {
         let mut options = hosts::Options::new(self.zones_of(hosts.zones, zones));
-        options.path = hosts.file.unwrap_or_else(|| HOSTS_FILE.into()).into();
+        options.path = hosts.file.map_or(options.path, Into::into);
         let span = hosts.entries.first().map_or(0..0, Spanned::span);
         let entries = self.each(hosts.entries, entry);
         self.at_most(entries.iter().map(|(_, names)| names).sum(), NAMES_MAX, "names", &span);

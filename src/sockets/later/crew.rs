@@ -119,11 +119,7 @@ impl<E, W> Hand<E, W> {
     }
 
     /// What is to be done next; nothing any more where there is no crew.
-    fn job(&self) -> impl Future<Output = Option<Job<E, W>>> + Send
-    where
-        E: Events,
-        W: WayBack,
-    {
+    fn job(&self) -> impl Future<Output = Option<Job<E, W>>> {
         poll_fn(|context| {
             let mut todo = self.todo();
             match std::mem::replace(&mut *todo, Todo::Nothing(None)) {
