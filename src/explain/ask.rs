@@ -23,7 +23,7 @@ use tokio::{
 use crate::{
     answers::{code, find::Found},
     records::name::Name,
-    respond::{Asked, Begun, Memory, REPLY_OCTETS_MAX, Responder, Resumed, Transport, way::Station},
+    respond::{Ahead, Asked, Begun, Memory, REPLY_OCTETS_MAX, Responder, Resumed, Transport, way::Station},
     search::{self, finish::Finished},
 };
 
@@ -51,7 +51,7 @@ pub(super) fn ask(responder: &Arc<Responder>, listener: usize, client: IpAddr, n
     let outcome = match responder.begin(&packet, &asked, Instant::now(), &mut Memory::default(), &mut reply) {
         Begun::Answered(outcome) | Begun::Aging(outcome, _) => Some(outcome),
         Begun::Ignored => None,
-        Begun::Waits => wait(responder, &packet, &asked).map(|resumed| {
+        Begun::Waits(_) => wait(responder, &packet, &asked).map(|resumed| {
             reply = resumed.reply;
             resumed.outcome
         }),
@@ -68,7 +68,7 @@ pub(super) fn ask(responder: &Arc<Responder>, listener: usize, client: IpAddr, n
 
 /// Asks others, for so long as somebody who wants an explanation waits. None where nobody can be asked.
 fn wait(responder: &Arc<Responder>, packet: &[u8], asked: &Asked) -> Option<Resumed> {
-    let resumed = async { timeout(PATIENCE, responder.resume(packet, asked)).await.ok().flatten() };
+    let resumed = async { timeout(PATIENCE, responder.resume(packet, asked, Ahead::Anew)).await.ok().flatten() };
     match Handle::try_current() {
         Ok(runtime) => runtime.block_on(resumed),
         // Who asks nobody needs a clock.

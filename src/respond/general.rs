@@ -27,8 +27,8 @@ use hickory_server::{
 };
 
 use super::{
-    Asked, Begun, Ending, Finding, Memory, Next, Outcome, REPLY_OCTETS_MAX, Responder, Resumed, Transport, Written,
-    listing,
+    Ahead, Asked, Begun, Ending, Finding, Memory, Next, Outcome, REPLY_OCTETS_MAX, Responder, Resumed, Transport,
+    Written, listing,
     messages::Sections,
     query,
     serving::{Desk, Serving},
@@ -122,7 +122,7 @@ impl Handler {
                 Streamed::Messages(vec![reply], outcome)
             }
             // Whoever waits is also told to renew.
-            Begun::Aging(..) | Begun::Waits | Begun::Ignored => Streamed::Waits,
+            Begun::Aging(..) | Begun::Waits(_) | Begun::Ignored => Streamed::Waits,
         }
     }
 
@@ -130,7 +130,7 @@ impl Handler {
     pub async fn resume_stream(&self, message: &[u8], client: SocketAddr) -> Option<Resumed> {
         let desk = Arc::clone(&self.serving.desk());
         let asked = Asked { client, transport: Transport::Tcp, listener: desk.listener };
-        desk.responder.resume(message, &asked).await
+        desk.responder.resume(message, &asked, Ahead::Anew).await
     }
 }
 
@@ -242,7 +242,7 @@ impl RequestHandler for Handler {
         let desk = Arc::clone(&self.serving.desk());
         let mut answer = desk.respond(request);
         if answer.ending.next.waits() {
-            let resumed = desk.responder.resume(request.as_slice(), &desk.asked(request)).await;
+            let resumed = desk.responder.resume(request.as_slice(), &desk.asked(request), Ahead::Anew).await;
             if let Some(Ok(resumed)) = resumed.map(|resumed| Answer::resumed(request, &resumed)) {
                 answer = resumed;
             }

@@ -53,7 +53,7 @@ use crate::{
     search::finish::{Finished, SearchList},
 };
 pub use onward::Resumed;
-pub use outcome::{Asked, Begun, By, Exchange, Looked, Outcome, Transport, Trouble};
+pub use outcome::{Ahead, Asked, Begun, By, Exchange, Looked, Outcome, Transport, Trouble};
 pub(crate) use outcome::{Ending, Next, Written};
 use plan::{Listener, Plan, Server, ShortCut};
 use starting::Starting;
@@ -124,7 +124,7 @@ impl Responder {
         match written.ending.next {
             Next::Nothing | Next::Transfer => written.answered(question),
             Next::Ask => self.cached(question, written, now, memory, buffer),
-            Next::Early | Next::Chase | Next::Complete | Next::Wait => Begun::Waits,
+            Next::Early | Next::Chase | Next::Complete | Next::Wait => Begun::Waits(Ahead::Anew),
         }
     }
 
@@ -133,7 +133,7 @@ impl Responder {
     pub fn answer(&self, packet: &[u8], asked: &Asked, memory: &mut Memory, buffer: &mut [u8]) -> Option<Outcome> {
         match self.walk(packet, asked, memory, buffer, |question, written, _, _| written.answered(question)) {
             Begun::Answered(outcome) | Begun::Aging(outcome, _) => Some(outcome),
-            Begun::Ignored | Begun::Waits => None,
+            Begun::Ignored | Begun::Waits(_) => None,
         }
     }
 
@@ -171,9 +171,11 @@ impl Responder {
         memory: &mut Memory,
         buffer: &mut [u8],
     ) -> Begun {
-        let Some(server) = written.ending.route.map(|route| self.server(route)) else { return Begun::Waits };
-        let Some(cache) = &server.stages.cache else { return Begun::Waits };
-        let Look::Hit(mut hit) = cache.look(question, &memory.finding.name, now) else { return Begun::Waits };
+        let Some(route) = written.ending.route else { return Begun::Waits(Ahead::Anew) };
+        let server = self.server(route);
+        let waits = Begun::Waits(Ahead::Stages(route));
+        let Some(cache) = &server.stages.cache else { return waits };
+        let Look::Hit(mut hit) = cache.look(question, &memory.finding.name, now) else { return waits };
         let shown = Shown { turn: server.rotate.then(|| memory.finding.turn()), ..hit.shown };
         let octets = hit.reply.write(question, &shown, written.limit_octets, buffer);
         let outcome = Outcome::of(question, &written.ending, octets);

@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    Asked, By, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport, Trouble,
+    Ahead, Asked, By, Looked, Outcome, REPLY_OCTETS_MAX, Responder, Transport, Trouble,
     led::{self, Books, Lead},
     plan::Server,
     query::Query,
@@ -83,12 +83,17 @@ pub(super) const HOPS_MAX: usize = 8;
 const OPT_OCTETS: usize = 128;
 
 impl Responder {
-    /// Answers a question that [`begin`](Self::begin) said waits. None where there is no reply.
-    pub async fn resume(self: &Arc<Self>, packet: &[u8], asked: &Asked) -> Option<Resumed> {
+    /// Answers a question that [`begin`](Self::begin) of the same responder said waits, from where it goes on. None
+    /// where there is no reply.
+    pub async fn resume(self: &Arc<Self>, packet: &[u8], asked: &Asked, ahead: Ahead) -> Option<Resumed> {
         let mut name = QueryName::new();
         let Packet::Question(question) = question::read(packet, &mut name) else { return None };
         let onward = Onward::of(self.clone(), asked, &question);
-        let heard = onward.lead(None, Query::onward(&question), HOPS_MAX).await;
+        let query = Query::onward(&question);
+        let heard = match ahead {
+            Ahead::Anew => onward.lead(None, query, HOPS_MAX).await,
+            Ahead::Stages(route) => onward.ask(route, query).await,
+        };
         Some(onward.written(&question, heard))
     }
 

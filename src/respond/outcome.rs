@@ -59,7 +59,16 @@ pub enum Begun {
     /// There is no reply to it.
     Ignored,
     /// Others have to be asked: see [`Responder::resume`](super::Responder::resume).
-    Waits,
+    Waits(Ahead),
+}
+
+/// Where a question that waits goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// Where it began.
+    Anew,
+    /// The tables leave it to the stages of this route's server.
+    Stages(usize),
 }
 
 /// What became of a packet. Metrics and logs are made of this and [`Asked`].

@@ -79,7 +79,7 @@ fn packet(name: &str, option: u16) -> Vec<u8> {
 
 fn resume(responder: &Arc<Responder>, packet: Vec<u8>) -> JoinHandle<Resumed> {
     let responder = responder.clone();
-    tokio::spawn(async move { responder.resume(&packet, &ASKED).await.expect("a reply") })
+    tokio::spawn(async move { responder.resume(&packet, &ASKED, Ahead::Anew).await.expect("a reply") })
 }
 
 /// The reply of an upstream to the query: this address.

@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 pub use self::crew::{Crew, WayBack};
 use super::{events::Events, guard};
-use crate::respond::{Asked, Exchange, Outcome, Refresh, serving::Desk};
+use crate::respond::{Ahead, Asked, Exchange, Outcome, Refresh, serving::Desk};
 
 /// Waits for others on behalf of sockets. Cheap to clone.
 pub struct Later<E>(Arc<Office<E>>);
@@ -46,6 +46,7 @@ struct Kept {
     asked: Asked,
     begun: Instant,
     desk: Arc<Desk>,
+    ahead: Ahead,
 }
 
 /// So many questions may wait at a time: with 8 KiB each, 48 MiB. Beyond it the answer is SERVFAIL at once.
@@ -60,7 +61,7 @@ impl<E: Events> Later<E> {
     /// Has a cache's reply refreshed, if there is room for it.
     pub fn refresh(&self, waiting: Waiting<'_>, desk: Arc<Desk>, refresh: Refresh) {
         let Some(place) = self.place() else { return };
-        let question = Kept::new(&waiting, desk);
+        let question = Kept::new(&waiting, desk, Ahead::Anew);
         self.0.runtime.spawn(async move {
             let _place = place;
             let refreshed = question.desk.responder.refresh(&question.packet, &question.asked, refresh);
@@ -108,17 +109,17 @@ impl<E> Drop for Place<E> {
 }
 
 impl Kept {
-    fn new(waiting: &Waiting<'_>, desk: Arc<Desk>) -> Self {
+    fn new(waiting: &Waiting<'_>, desk: Arc<Desk>, ahead: Ahead) -> Self {
         let Waiting { packet, asked, begun } = *waiting;
         // Whoever answers now may have other listeners than who began.
         let asked = Asked { listener: desk.listener, ..asked };
-        Self { packet: packet.to_vec(), asked, begun, desk }
+        Self { packet: packet.to_vec(), asked, begun, desk, ahead }
     }
 
     /// The reply, when it is there. None where there is none.
     async fn answer(&self, events: &impl Events) -> Option<Vec<u8>> {
-        let Self { packet, asked, begun, desk } = self;
-        let resumed = guard::guarded_later(asked.client, desk.responder.resume(packet, asked)).await;
+        let Self { packet, asked, begun, desk, ahead } = self;
+        let resumed = guard::guarded_later(asked.client, desk.responder.resume(packet, asked, *ahead)).await;
         let (reply, outcome) = match resumed {
             Ok(resumed) => {
                 let resumed = resumed?;

@@ -26,7 +26,7 @@ use super::{
     stop,
 };
 use crate::respond::{
-    Asked, Begun, Exchange, Memory, REPLY_OCTETS_MAX, Transport,
+    Ahead, Asked, Begun, Exchange, Memory, REPLY_OCTETS_MAX, Transport,
     serving::{Desk, Serving},
 };
 
@@ -191,9 +191,11 @@ impl<A: Answer, E: Events> Clerk<A, E> {
                 outcome
             }
             Begun::Ignored => return None,
-            Begun::Waits => {
+            Begun::Waits(_) => {
+                // Who answers now may be another one.
+                let ahead = Ahead::Anew;
                 let (desk, way) = (self.answer.desk()?, Way { socket: self.way_back.clone(), client: sender });
-                if self.crew.answer(&waiting, desk, way).is_some() {
+                if self.crew.answer(&waiting, ahead, desk, way).is_some() {
                     return None;
                 }
                 let refused = self.crew.later().turned_away(&waiting, &mut self.reply)?;

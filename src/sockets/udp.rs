@@ -129,9 +129,9 @@ impl<T: Tally, E: Events> Worker<T, E> {
                     outbox.push(packet.path, outcome.reply_octets);
                     self.later.refresh(waiting, desk.clone(), refresh);
                 }
-                Begun::Waits => {
+                Begun::Waits(ahead) => {
                     let way = Way { back: back.clone(), path: *packet.path };
-                    if crew.answer(&waiting, desk.clone(), way).is_none() {
+                    if crew.answer(&waiting, ahead, desk.clone(), way).is_none() {
                         let refused = self.later.turned_away(&waiting, space);
                         refused.into_iter().for_each(|octets| outbox.push(packet.path, octets));
                     }

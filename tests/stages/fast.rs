@@ -63,7 +63,7 @@ fn is_answered(responder: &Responder, name: &str, qtype: u16) -> bool {
             assert_eq!((outcome.rcode, name.starts_with("web")), (0, true), "{name}");
             true
         }
-        Begun::Waits => false,
+        Begun::Waits(_) => false,
         Begun::Aging(..) | Begun::Ignored => panic!("{begun:?}"),
     }
 }

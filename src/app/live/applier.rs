@@ -30,13 +30,14 @@ pub(super) struct Applier {
     left_out_told: Seldom,
     /// Until then what arrives is gathered.
     next_batch: Instant,
+    /// How long this thread had worked when the last batch was in the tables.
+    worked: Duration,
 }
 
 /// As many changes go into the tables at once: a batch of slices is decoded and small.
 const BATCH_MAX: usize = 1024;
-/// Between two batches, four times what the first cost: a rush of changes takes a fifth of a core.
-const PAUSE_OF_COST: u32 = 4;
-/// What p99 of propagation allows.
+/// The pause between two batches is as long as the first took to be read and applied, so that a rush of changes takes
+/// half of a core; and no longer than what p99 of propagation allows.
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 /// A shorter pause is none: changes that are cheap are applied as they come.
 const TICK: Duration = Duration::from_millis(1);
@@ -53,7 +54,8 @@ impl Applier {
         complete: Arc<Complete>,
         changes: Option<Changes>,
     ) -> Self {
-        Self { api, feed, progress, complete, changes, left_out_told: Seldom::new(), next_batch: Instant::now() }
+        let (left_out_told, next_batch, worked) = (Seldom::new(), Instant::now(), Duration::ZERO);
+        Self { api, feed, progress, complete, changes, left_out_told, next_batch, worked }
     }
 
     /// Applies until nobody watches any more.
@@ -117,10 +119,11 @@ impl Applier {
             return;
         }
         let has_list = news.iter().any(|news| matches!(news.change, Change::Reset(_)));
-        let (start, cost) = (Instant::now(), worked());
+        let start = Instant::now();
         self.feed.apply_all(news);
-        let cost = worked().saturating_sub(cost);
-        self.next_batch = start + (cost * PAUSE_OF_COST).min(PAUSE_MAX);
+        let before = std::mem::replace(&mut self.worked, worked());
+        let cost = self.worked.saturating_sub(before);
+        self.next_batch = start + cost.min(PAUSE_MAX);
         if has_list {
             self.feed.loaded();
         }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{Kept, Later, Place, Waiting};
-use crate::{respond::serving::Desk, sockets::events::Events};
+use crate::{
+    respond::{Ahead, serving::Desk},
+    sockets::events::Events,
+};
 
 /// Where a reply goes that was waited for.
 pub trait WayBack: Send + 'static {
@@ -58,10 +61,11 @@ impl<E: Events, W: WayBack> Crew<E, W> {
         &self.later
     }
 
-    /// Answers a question in its own time. None if too many wait: then nothing will be sent.
-    pub fn answer(&self, waiting: &Waiting<'_>, desk: Arc<Desk>, way_back: W) -> Option<()> {
+    /// Answers a question in its own time, from where this desk says that it goes on. None if too many wait: then
+    /// nothing will be sent.
+    pub fn answer(&self, waiting: &Waiting<'_>, ahead: Ahead, desk: Arc<Desk>, way_back: W) -> Option<()> {
         let place = self.later.place()?;
-        let job = Job { question: Kept::new(waiting, desk), way_back, place };
+        let job = Job { question: Kept::new(waiting, desk, ahead), way_back, place };
         let idle = self.rest.hands().as_mut().and_then(Vec::pop);
         match idle {
             Some(hand) => hand.tell(Todo::Job(job)),
@@ -145,7 +149,7 @@ mod tests {
     use tokio::{runtime::Handle, task::yield_now};
 
     use super::*;
-    use crate::respond::{Asked, Responder, Transport, plan::Plan};
+    use crate::respond::{Ahead, Asked, Responder, Transport, plan::Plan};
 
     struct Nowhere;
 
@@ -159,7 +163,7 @@ mod tests {
         let waiting = Waiting { packet: &[], asked, begun: Instant::now() };
         let desk = Arc::new(Desk { responder: Arc::new(Responder::new(Plan::default())), listener: 0 });
         for _ in 0..questions {
-            crew.answer(&waiting, desk.clone(), Nowhere).unwrap();
+            crew.answer(&waiting, Ahead::Anew, desk.clone(), Nowhere).unwrap();
         }
         while crew.later().waiting() > 0 {
             yield_now().await;
