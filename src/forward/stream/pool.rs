@@ -73,7 +73,7 @@ struct Open {
     in_flight: AtomicUsize,
     /// How many its peer takes at a time.
     room: AtomicUsize,
-    recycle_at: Instant,
+    opened_at: Instant,
 }
 
 /// Takes the connection from the pool at its end.
@@ -97,12 +97,14 @@ impl<D: Dial> Pool<D> {
     }
 
     /// Asks over one of the connections, or a new one. A connection that its peer has closed since it was
-    /// last used is nobody's failure: the question is asked once more, over a new one.
+    /// last used is nobody's failure: the question is asked once more, over a new one, or over one that another question
+    /// has just opened for the same reason.
     pub(in crate::forward) async fn exchange(&self, query: &Query, until: Instant) -> Result<Bytes, Lost> {
-        let (connection, is_new) = self.least_busy()?;
+        let begun = Instant::now();
+        let (connection, is_new) = self.least_busy(None)?;
         match self.ask(&connection, query, until).await {
             Err(Lost { why: Why::Closed, .. }) if !is_new => {
-                let connection = self.open()?;
+                let (connection, _) = self.least_busy(Some(begun))?;
                 self.ask(&connection, query, until).await
             }
             reply => reply,
@@ -124,14 +126,18 @@ impl<D: Dial> Pool<D> {
         }
     }
 
-    fn least_busy(&self) -> Result<(Arc<Open>, bool), Lost> {
+    /// Of those that were opened since, if that matters; a new one where all are busy.
+    fn least_busy(&self, since: Option<Instant>) -> Result<(Arc<Open>, bool), Lost> {
         let proto = self.rules.proto as usize;
         let found = {
             let open = self.connections.lock();
             let in_flight = |open: &&Arc<Open>| open.in_flight.load(Ordering::Relaxed);
             let is_all = open.len() >= CONNECTIONS_MAX;
-            let now = Instant::now();
-            let takes = |open: &&Arc<Open>| now < open.recycle_at && !open.requests.is_closed();
+            let (now, age_max) = (Instant::now(), self.rules.age_max.unwrap_or(AGE_MAX));
+            let is_young = |open: &&Arc<Open>| {
+                now < open.opened_at + age_max && since.is_none_or(|since| open.opened_at > since)
+            };
+            let takes = |open: &&Arc<Open>| is_young(open) && !open.requests.is_closed();
             let most = if is_all { PIPELINE_MAX } else { D::SPREAD_FROM };
             let has_room = |open: &&Arc<Open>| in_flight(open) < most.min(open.room.load(Ordering::Relaxed));
             open.iter().filter(takes).filter(has_room).min_by_key(in_flight).cloned()
@@ -146,9 +152,8 @@ impl<D: Dial> Pool<D> {
     /// A new connection. It is there at once, and questions wait in it until it is.
     fn open(&self) -> Result<Arc<Open>, Lost> {
         let (sender, requests) = mpsc::channel(PIPELINE_MAX);
-        let recycle_at = Instant::now() + self.rules.age_max.unwrap_or(AGE_MAX);
         let (in_flight, room) = (AtomicUsize::new(0), AtomicUsize::new(PIPELINE_MAX));
-        let open = Arc::new(Open { requests: sender, in_flight, room, recycle_at });
+        let open = Arc::new(Open { requests: sender, in_flight, room, opened_at: Instant::now() });
         {
             let mut connections = self.connections.lock();
             if connections.len() >= CONNECTIONS_MAX {

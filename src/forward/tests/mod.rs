@@ -1,8 +1,10 @@
 //! Forwarding to upstreams that do as they are told: well, late, wrong or not at all.
 
 mod course;
+mod encrypted;
 mod files;
 mod flights;
+mod https;
 mod loops;
 mod messages;
 mod script;
