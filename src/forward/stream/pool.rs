@@ -134,9 +134,8 @@ impl<D: Dial> Pool<D> {
             let in_flight = |open: &&Arc<Open>| open.in_flight.load(Ordering::Relaxed);
             let is_all = open.len() >= CONNECTIONS_MAX;
             let (now, age_max) = (Instant::now(), self.rules.age_max.unwrap_or(AGE_MAX));
-            let is_young = |open: &&Arc<Open>| {
-                now < open.opened_at + age_max && since.is_none_or(|since| open.opened_at > since)
-            };
+            let is_young =
+                |open: &&Arc<Open>| now < open.opened_at + age_max && since.is_none_or(|since| open.opened_at > since);
             let takes = |open: &&Arc<Open>| is_young(open) && !open.requests.is_closed();
             let most = if is_all { PIPELINE_MAX } else { D::SPREAD_FROM };
             let has_room = |open: &&Arc<Open>| in_flight(open) < most.min(open.room.load(Ordering::Relaxed));

@@ -332,6 +332,31 @@ async fn a_connection_that_was_closed_while_it_was_idle_is_nobodys_failure() {
 }
 
 #[tokio::test]
+async fn questions_whose_connection_was_closed_share_the_next() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let upstream = Upstream::new(move |mut http: Http| {
+        let is_first = connections.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            if is_first {
+                answer_one(&mut http).await;
+                let mut asked = Vec::new();
+                while asked.len() < 30 {
+                    asked.push(http.accept().await.unwrap().unwrap());
+                }
+            } else {
+                echo(http).await;
+            }
+        }
+    })
+    .await;
+    let counters = Counters::default();
+    let forwarder = upstream.forwarder(&counters);
+    ask(&forwarder, "first.example", Over::Udp).await.unwrap();
+    assert_eq!(ask_at_once(&forwarder, 30).await, 30);
+    assert_eq!(upstream.connections(&counters).0, 2);
+}
+
+#[tokio::test]
 async fn a_new_connection_that_is_closed_in_the_middle_is_a_failure() {
     let upstream = Upstream::new(|mut http: Http| async move {
         let (_request, mut to) = http.accept().await.unwrap().unwrap();
