@@ -15,7 +15,6 @@ use h2::{
 use hyper::{
     Request, Response, Uri,
     header::{ACCEPT, AGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
-    http::uri::InvalidUri,
 };
 use tokio::{
     net::TcpStream,
@@ -72,16 +71,16 @@ const HEADER_OCTETS_MAX: u32 = 16 * 1024;
 const PORT: u16 = 443;
 
 impl Https {
-    /// Asks at a path of the server that `tls` reaches.
-    pub(super) fn new(tls: Tls, method: Method, path: &str) -> Result<Self, InvalidUri> {
+    /// Asks at a path of the server that `tls` reaches. None: that is no path.
+    pub(super) fn new(tls: Tls, method: Method, path: &str) -> Option<Self> {
         let name = tls.name.to_str();
         let host = if name.contains(':') { format!("[{name}]") } else { name.into_owned() };
         let port = match tls.tcp.to.port() {
             PORT => String::new(),
             port => format!(":{port}"),
         };
-        let url = format!("https://{host}{port}{path}").try_into()?;
-        Ok(Self { tls, method, url })
+        let url = format!("https://{host}{port}{path}").parse().ok()?;
+        Some(Self { tls, method, url })
     }
 
     // ----------- One question ----------------------------------------------
@@ -102,7 +101,7 @@ impl Https {
     }
 
     async fn exchange(&self, asker: Asker, query: &Query) -> Result<Bytes, Lost> {
-        let (request, body) = self.request(query).map_err(|error| self.lost(Why::Ours, error))?;
+        let (request, body) = self.request(query)?;
         let broken = |error| self.broken(&error);
         let mut asker = asker.ready().await.map_err(broken)?;
         let (response, mut stream) = asker.send_request(request, body.is_none()).map_err(broken)?;
@@ -126,7 +125,7 @@ impl Https {
         Ok(reply.freeze())
     }
 
-    fn request(&self, query: &Query) -> Result<(Request<()>, Option<Bytes>), hyper::http::Error> {
+    fn request(&self, query: &Query) -> Result<(Request<()>, Option<Bytes>), Lost> {
         let mut message = Vec::with_capacity(query.len());
         query.write(0, &mut message);
         let (request, body) = match self.method {
@@ -136,7 +135,9 @@ impl Https {
                 (request.header(CONTENT_TYPE, MEDIA_TYPE).header(CONTENT_LENGTH, message.len()), Some(message.into()))
             }
         };
-        Ok((request.header(ACCEPT, MEDIA_TYPE).body(())?, body))
+        // A long message is no part of a URL.
+        let request = request.header(ACCEPT, MEDIA_TYPE).body(()).map_err(|error| self.lost(Why::Ours, error))?;
+        Ok((request, body))
     }
 
     fn check_head(&self, response: &Response<RecvStream>) -> Result<(), Lost> {

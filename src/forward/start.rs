@@ -136,7 +136,7 @@ impl Maker {
                 let name = tls::server_name(to, name.as_deref(), &options.tls)?;
                 let dial = Tls { tcp, connector: connectors.https.clone(), name };
                 let dial = Https::new(dial, options.doh_method, path)
-                    .map_err(|_| StartError::Path { upstream: to, path: path.clone() })?;
+                    .ok_or_else(|| StartError::Path { upstream: to, path: path.clone() })?;
                 let rules = Rules { proto: Proto::Https, ..rules };
                 Wire::Https(Pool::new(dial, rules, counters.clone(), self.runtime.clone()))
             }

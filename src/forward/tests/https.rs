@@ -437,7 +437,7 @@ async fn a_connection_on_which_nothing_comes_any_more_is_left() {
     })
     .await;
     let counters = Counters::default();
-    let options = upstream.options(|options| options.read_timeout = Duration::from_millis(200));
+    let options = upstream.options(|options| options.read_timeout = Duration::from_millis(500));
     let forwarder = forwarder(options, &counters);
     ask(&forwarder, "first.example", Over::Udp).await.unwrap();
     let failure = ask(&forwarder, "second.example", Over::Udp).await.unwrap_err();
