@@ -169,7 +169,8 @@ fn completion_by_address_needs_addresses_of_pods() {
 #[test]
 fn a_corefile_and_toml_say_the_same() {
     let corefile = ". {
-        forward corp.example 10.0.0.1 tls://9.9.9.9%dns.quad9.net {
+        forward corp.example 10.0.0.1 tls://9.9.9.9%dns.quad9.net https://9.9.9.9%dns.quad9.net {
+            doh_method GET
             except a.corp.example
             policy round_robin
             force_tcp
@@ -232,7 +233,8 @@ jitter_secs = 4
 loop = "fatal"
 [[server.forward]]
 from = "corp.example"
-to = ["10.0.0.1", "tls://9.9.9.9%dns.quad9.net"]
+to = ["10.0.0.1", "tls://9.9.9.9%dns.quad9.net", "https://9.9.9.9%dns.quad9.net/dns-query"]
+doh_method = "GET"
 except = ["a.corp.example"]
 policy = "round_robin"
 transport = "tcp"
@@ -355,6 +357,9 @@ fn every_bad_value_of_what_is_outside_is_named() {
     assert!(forward("source = \"eth0\"").contains("is no IP address"));
     assert!(forward("tls_certificate = \"config.example.toml\"").contains("belong together"));
     assert!(forward("tls_authority = \"none.pem\"").contains("\"none.pem\" cannot be read"));
+    assert!(forward("to = [\"https://dns.corp\"]").starts_with("c.toml:3:7: `https://dns.corp` is no address"));
+    assert!(forward("to = [\"https://::1/a b\"]").starts_with("c.toml:3:7: `/a b` is no path that can be asked at"));
+    assert!(forward("doh_method = \"get\"").contains("unknown variant `get`, expected `POST` or `GET`"));
     assert!(forward("to = [\"tls://::1%a\"]\ntls_server_name = \"b\"").contains("exclude each other"));
     assert!(cache("servfail_secs = 301").contains("301 is not within 0 and 300"));
     assert!(cache("prefetch_percentage = 9").contains("9 is not within 10 and 90"));

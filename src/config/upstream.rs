@@ -10,29 +10,44 @@ use std::{
 use rustls::pki_types::ServerName;
 
 use super::{corefile::Surroundings, error::quoted};
-use crate::forward::options::To;
+use crate::forward::options::{Https, To};
 
 /// CoreDNS's.
 pub(super) const UPSTREAMS_MAX: usize = 15;
 const PORT: u16 = 53;
 const TLS_PORT: u16 = 853;
+const HTTPS_PORT: u16 = 443;
+/// Where nearly everybody answers.
+const DOH_PATH: &str = "/dns-query";
 
-/// `[dns://|tls://]ADDRESS[%NAME][:PORT]`, or a file. Without TLS there is nothing that a name is for.
+/// `[dns://|tls://|https://]ADDRESS[%NAME][:PORT]`, behind `https://` with a path perhaps, or a file. Without TLS there
+/// is nothing that a name is for.
 pub(super) fn read(text: &str, around: &dyn Surroundings) -> Result<To, String> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("dns", text));
-    let (address, name) = without_name(rest);
-    match (scheme, socket_address(&address, if scheme == "tls" { TLS_PORT } else { PORT })) {
-        ("dns" | "tls", Some(address)) if address.port() == 0 => {
+    let (host, path) = if scheme == "https" { without_path(rest) } else { (rest, None) };
+    let (address, name) = without_name(host);
+    let named = || name.map(|name| server_name(&name)).transpose();
+    let port = match scheme {
+        "tls" => TLS_PORT,
+        "https" => HTTPS_PORT,
+        _ => PORT,
+    };
+    match (scheme, socket_address(&address, port)) {
+        ("dns" | "tls" | "https", Some(address)) if address.port() == 0 => {
             Err(format!("{} has port 0: nobody listens there", quoted(text)))
         }
         ("dns", Some(address)) => Ok(To::Plain(address)),
-        ("tls", Some(address)) => Ok(To::Tls(address, name.map(|name| server_name(&name)).transpose()?)),
-        ("dns", None) => file(text, rest, around),
-        ("https" | "grpc" | "quic" | "https3" | "unix", _) => {
-            Err(format!("clusterdns does not ask over `{scheme}://`: write an address, or `tls://ADDRESS`"))
+        ("tls", Some(address)) => Ok(To::Tls(address, named()?)),
+        ("https", Some(address)) => {
+            let path = path.map_or_else(|| Ok(DOH_PATH.to_owned()), url_path)?;
+            Ok(To::Https(Https { address, name: named()?, path }))
         }
-        ("tls", None) => Err(format!("{} is no address: write `tls://ADDRESS%NAME`", quoted(text))),
-        _ => Err(format!("{} is no scheme: write `dns://` or `tls://`", quoted(scheme))),
+        ("dns", None) => file(text, rest, around),
+        ("grpc" | "quic" | "https3" | "unix", _) => Err(format!(
+            "clusterdns does not ask over `{scheme}://`: write an address, `tls://ADDRESS` or `https://ADDRESS`"
+        )),
+        ("tls" | "https", None) => Err(format!("{} is no address: write `{scheme}://ADDRESS%NAME`", quoted(text))),
+        _ => Err(format!("{} is no scheme: write `dns://`, `tls://` or `https://`", quoted(scheme))),
     }
 }
 
@@ -51,7 +66,7 @@ fn file(text: &str, path: &str, around: &dyn Surroundings) -> Result<To, String>
 /// Somebody is there who can be asked: a file may have no name server where others do.
 pub(super) fn some_server(upstreams: &[To], around: &dyn Surroundings) -> Result<(), String> {
     let has_server = |to: &To| match to {
-        To::Plain(_) | To::Tls(..) => true,
+        To::Plain(_) | To::Tls(..) | To::Https(_) => true,
         To::ResolvConf(path) => around.read(path).is_ok_and(|text| name_servers(&text).next().is_some()),
     };
     match upstreams.first() {
@@ -79,6 +94,23 @@ pub(super) fn without_name(text: &str) -> (String, Option<String>) {
     let (name, port) = behind.split_at(behind.rfind(':').unwrap_or(behind.len()));
     let (name, closing) = (name.trim_end_matches(']'), if front.starts_with('[') { "]" } else { "" });
     (format!("{front}{closing}{port}"), Some(name.to_owned()).filter(|name| !name.is_empty()))
+}
+
+/// `HOST/PATH` as both.
+fn without_path(text: &str) -> (&str, Option<&str>) {
+    match text.find('/') {
+        None => (text, None),
+        Some(at) => (&text[..at], Some(&text[at..])),
+    }
+}
+
+/// What may be asked at (RFC 3986 section 3.3). The `/` alone, which CoreDNS refuses too, is a slip of the pen.
+fn url_path(path: &str) -> Result<String, String> {
+    let is_right = |octet: u8| octet.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&octet);
+    if path.len() > 1 && path.bytes().all(is_right) {
+        return Ok(path.to_owned());
+    }
+    Err(format!("{} is no path that can be asked at: write one like `{DOH_PATH}`, or none", quoted(path)))
 }
 
 /// An address, with or without a port and brackets.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    forward::options::To,
+    forward::options::{Https, To},
     respond::{messages::type_name, way::Station},
     stages::hosts::Entry,
 };
@@ -61,6 +61,8 @@ fn upstream(to: &To) -> String {
         To::Plain(address) => address.to_string(),
         To::Tls(address, Some(name)) => format!("{}%{name}", tls(address)),
         To::Tls(address, None) => tls(address),
+        To::Https(Https { address, name: Some(name), path }) => format!("https://{address}%{name}{path}"),
+        To::Https(Https { address, name: None, path }) => format!("https://{address}{path}"),
         To::ResolvConf(path) => format!("the name servers of {}", path.display()),
     }
 }

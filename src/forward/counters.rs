@@ -77,6 +77,8 @@ pub enum Proto {
     Tcp,
     /// `tcp-tls`
     Tls,
+    /// `https`
+    Https,
 }
 
 /// Counts by duration: CoreDNS's buckets.
@@ -101,7 +103,7 @@ pub const BUCKETS: usize = 16;
 /// The first upper bound.
 pub const FIRST_BOUND: Duration = Duration::from_micros(250);
 /// Kinds of [`Proto`].
-pub const PROTOS: usize = 3;
+pub const PROTOS: usize = 4;
 /// Upstreams with counters of their own, of 300 octets, and 150 more for each rcode that was seen. Files
 /// that change may name any number in the life of a process; those beyond share the counters of `other`.
 const UPSTREAMS_MAX: usize = 256;

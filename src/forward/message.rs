@@ -101,6 +101,21 @@ impl Query {
         Err(Wrong::Mismatched)
     }
 
+    /// Takes the seconds that a reply was kept from the TTLs of its records.
+    pub(super) fn age(&self, reply: &mut [u8], secs: u32) {
+        let mut at = self.name.end + KIND_OCTETS;
+        while let Some(record) = record(reply, at) {
+            at = record.end;
+            // There OPT has flags.
+            if reply[record.fixed..].starts_with(&code::OPT.to_be_bytes()) {
+                continue;
+            }
+            if let Some(ttl) = reply[record.fixed + 4..].first_chunk_mut() {
+                *ttl = u32::from_be_bytes(*ttl).saturating_sub(secs).to_be_bytes();
+            }
+        }
+    }
+
     fn asks(&self, reply: &[u8]) -> bool {
         let kind = self.name.end..self.name.end + KIND_OCTETS;
         let same_name =
@@ -142,13 +157,20 @@ fn is_whole(message: &[u8], mut at: usize) -> bool {
     let Some(header) = message.first_chunk() else { return false };
     let records = [6, 8, 10].map(|at| u32::from(word(header, at))).iter().sum();
     for _ in 0..records {
-        let Some(end) = end_of_record(message, at) else { return false };
-        at = end;
+        let Some(record) = record(message, at) else { return false };
+        at = record.end;
     }
     true
 }
 
-fn end_of_record(message: &[u8], mut at: usize) -> Option<usize> {
+/// Where a record has its parts.
+struct Record {
+    /// Type, class, TTL and length.
+    fixed: usize,
+    end: usize,
+}
+
+fn record(message: &[u8], mut at: usize) -> Option<Record> {
     loop {
         match *message.get(at)? {
             0 => break at += 1,
@@ -159,5 +181,5 @@ fn end_of_record(message: &[u8], mut at: usize) -> Option<usize> {
     }
     let length = message.get(at + 8..at + 10)?;
     let end = at + 10 + usize::from(u16::from_be_bytes([length[0], length[1]]));
-    (end <= message.len()).then_some(end)
+    (end <= message.len()).then_some(Record { fixed: at, end })
 }

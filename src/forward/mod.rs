@@ -1,7 +1,7 @@
 //! Questions that others answer.
 //!
 //! ```text
-//! ask ─► flights ─► course ─► order ─► upstream ─► line ─► udp, stream, TLS
+//! ask ─► flights ─► course ─► order ─► upstream ─► line ─► UDP, TCP, TLS, HTTPS
 //!        each       who is    policy,  what is     octets there,
 //!        once       asked,    health   known of    octets back
 //!                   hedges             each
@@ -20,6 +20,7 @@ pub mod counters;
 mod course;
 mod flights;
 mod health;
+mod https;
 mod latency;
 mod line;
 mod loops;
@@ -65,7 +66,7 @@ use crate::{answers::question::QueryName, records::name::Name};
 /// hedge, and some 8 KiB: 32 MiB in all. More are refused; those who wait for a question in flight are not counted, whoever
 /// lets them in has a limit for them.
 pub const IN_FLIGHT_MAX: usize = 4096;
-/// Connections to one upstream over TCP or TLS, idle or not.
+/// Connections to one upstream over TCP, TLS or HTTPS, idle or not.
 pub const CONNECTIONS_MAX: usize = 64;
 /// Upstreams of one `forward`: CoreDNS's.
 pub const UPSTREAMS_MAX: usize = 15;

@@ -39,8 +39,10 @@ pub struct Options {
     pub read_timeout: Duration,
     /// Questions at a time; more get REFUSED. None: as many as [`IN_FLIGHT_MAX`](super::IN_FLIGHT_MAX).
     pub max_concurrent: Option<usize>,
-    /// How `tls://` upstreams are spoken to.
+    /// How `tls://` and `https://` upstreams are spoken to,
     pub tls: Tls,
+    /// and how the latter are asked.
+    pub doh_method: Method,
     /// Rcodes with which the next upstream is asked.
     pub failover: Vec<u16>,
     /// Rcodes with which the next `forward` of the server is asked.
@@ -58,8 +60,31 @@ pub enum To {
     Plain(SocketAddr),
     /// DNS over TLS, with the name that the certificate must have where one was written (`ADDRESS%NAME`).
     Tls(SocketAddr, Option<String>),
+    /// DNS over HTTPS.
+    Https(Https),
     /// The name servers of a file like /etc/resolv.conf, read again when it changes.
     ResolvConf(PathBuf),
+}
+
+/// `https://ADDRESS[%NAME][:PORT][/PATH]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Https {
+    /// Who is asked.
+    pub address: SocketAddr,
+    /// The name that the certificate must have, where one was written.
+    pub name: Option<String>,
+    /// Where: `/dns-query` nearly always.
+    pub path: String,
+}
+
+/// How HTTPS is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// The message is the body of a request.
+    #[default]
+    Post,
+    /// It stands in the URL, which caches of HTTP understand.
+    Get,
 }
 
 /// In which order upstreams are asked.
@@ -108,6 +133,16 @@ pub struct Tls {
     pub server_name: Option<String>,
 }
 
+impl To {
+    /// Whether a name was written that the certificate must have.
+    pub fn has_name(&self) -> bool {
+        match self {
+            Self::Tls(_, name) | Self::Https(Https { name, .. }) => name.is_some(),
+            Self::Plain(_) | Self::ResolvConf(_) => false,
+        }
+    }
+}
+
 impl Options {
     /// CoreDNS's defaults (behaviour E4).
     pub fn new(from: Name, to: Vec<To>) -> Self {
@@ -131,6 +166,7 @@ impl Options {
             read_timeout: Duration::from_secs(2),
             max_concurrent: None,
             tls: Tls::default(),
+            doh_method: Method::default(),
             failover: Vec::new(),
             next: Vec::new(),
             next_on_nodata: false,

@@ -9,7 +9,6 @@ use std::{
 
 use thiserror::Error;
 use tokio::{runtime::Handle, select, sync::watch, task::spawn_blocking, time};
-use tokio_rustls::TlsConnector;
 
 use super::{
     CONNECTIONS_MAX, Options, UPSTREAMS_MAX,
@@ -17,13 +16,14 @@ use super::{
     core::{Core, Member, Set},
     counters::{Counters, Proto},
     health::Checks,
+    https::Https,
     message::Query,
-    options::{To, Transport},
+    options::{self, To, Transport},
     ports::Ports,
     resolv,
     stream::{Pool, Rules},
-    tls::{self, Tcp, Tls},
-    upstream::{Target, Upstream},
+    tls::{self, Connectors, Tcp, Tls},
+    upstream::{Speech, Target, Upstream},
     wire::{Plain, Wire},
 };
 use crate::answers::code;
@@ -50,6 +50,14 @@ pub enum StartError {
         /// What was written.
         name: String,
     },
+    /// What is behind the address of `https://`.
+    #[error("{path} is no path of a URL at {upstream}")]
+    Path {
+        /// Whose.
+        upstream: SocketAddr,
+        /// What was written.
+        path: String,
+    },
     /// An image without them.
     #[error("this system has no certificates of authorities: name a file with them, `tls FILE` in a Corefile")]
     NoAuthorities,
@@ -57,7 +65,7 @@ pub enum StartError {
 
 /// Makes upstreams of targets.
 pub(super) struct Maker {
-    tls: Option<TlsConnector>,
+    tls: Option<Connectors>,
     checks: Arc<Checks>,
     counters: Counters,
     runtime: Handle,
@@ -70,9 +78,9 @@ impl Maker {
     pub(super) fn new(options: &Options, counters: &Counters, runtime: &Handle) -> Result<Self, StartError> {
         let over = if options.transport == Transport::ForceTcp { Over::Tcp } else { Over::Udp };
         let health = &options.health_check;
-        let is_encrypted = options.to.iter().any(|to| matches!(to, To::Tls(..)));
+        let is_encrypted = options.to.iter().any(|to| matches!(to, To::Tls(..) | To::Https(_)));
         Ok(Self {
-            tls: is_encrypted.then(|| tls::connector(&options.tls)).transpose()?,
+            tls: is_encrypted.then(|| Connectors::new(&options.tls)).transpose()?,
             checks: Arc::new(Checks {
                 query: Query::ours(health.domain.wire(), code::NS, health.recursion_desired).or_anything(),
                 over,
@@ -117,12 +125,20 @@ impl Maker {
             read_timeout: options.read_timeout,
             idle_max: options.idle_connections_max.unwrap_or(CONNECTIONS_MAX),
         };
-        let line = match (&self.tls, &target.tls) {
-            (Some(connector), Some(written)) => {
+        let line = match (&self.tls, &target.speech) {
+            (Some(connectors), Speech::Tls(written)) => {
                 let name = tls::server_name(to, written.as_deref(), &options.tls)?;
-                let dial = Tls { tcp, connector: connector.clone(), name };
+                let dial = Tls { tcp, connector: connectors.tls.clone(), name };
                 let rules = Rules { proto: Proto::Tls, ..rules };
                 Wire::Tls(Pool::new(dial, rules, counters.clone(), self.runtime.clone()))
+            }
+            (Some(connectors), Speech::Https { name, path }) => {
+                let name = tls::server_name(to, name.as_deref(), &options.tls)?;
+                let dial = Tls { tcp, connector: connectors.https.clone(), name };
+                let dial = Https::new(dial, options.doh_method, path)
+                    .ok_or_else(|| StartError::Path { upstream: to, path: path.clone() })?;
+                let rules = Rules { proto: Proto::Https, ..rules };
+                Wire::Https(Pool::new(dial, rules, counters.clone(), self.runtime.clone()))
             }
             _ => {
                 let tcp = Pool::new(tcp, rules, counters.clone(), self.runtime.clone());
@@ -139,11 +155,16 @@ impl Maker {
 pub(super) fn targets(options: &Options) -> Result<Vec<Target>, StartError> {
     let mut targets: Vec<Target> = Vec::new();
     for to in &options.to {
-        match to {
-            To::Plain(address) => targets.push(Target { address: *address, tls: None, origin: None }),
-            To::Tls(address, name) => targets.push(Target { address: *address, tls: Some(name.clone()), origin: None }),
-            To::ResolvConf(file) => targets.extend(of_file(file)?),
-        }
+        let (address, speech) = match to.clone() {
+            To::Plain(address) => (address, Speech::Plain),
+            To::Tls(address, name) => (address, Speech::Tls(name)),
+            To::Https(options::Https { address, name, path }) => (address, Speech::Https { name, path }),
+            To::ResolvConf(file) => {
+                targets.extend(of_file(&file)?);
+                continue;
+            }
+        };
+        targets.push(Target { address, speech, origin: None });
     }
     Ok(targets)
 }
@@ -156,7 +177,7 @@ fn of_file(file: &Path) -> Result<impl Iterator<Item = Target> + '_, StartError>
     }
     Ok(servers.into_iter().map(move |(address, line)| Target {
         address,
-        tls: None,
+        speech: Speech::Plain,
         origin: Some((file.to_owned(), line)),
     }))
 }

@@ -15,7 +15,11 @@ use rustls::{
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{options, start::StartError, stream::Dial};
+use super::{
+    options,
+    start::StartError,
+    stream::{self, Dial, Idleness, Work},
+};
 
 /// Opens TCP connections.
 #[derive(Clone)]
@@ -45,6 +49,10 @@ impl Dial for Tcp {
         stream.set_nodelay(true)?;
         Ok(stream)
     }
+
+    async fn serve(&self, stream: TcpStream, work: Work<impl Idleness>) {
+        stream::serve(stream, work).await;
+    }
 }
 
 impl Dial for Tls {
@@ -53,16 +61,38 @@ impl Dial for Tls {
     async fn dial(&self) -> io::Result<Self::Stream> {
         self.connector.connect(self.name.clone(), self.tcp.dial().await?).await
     }
+
+    async fn serve(&self, stream: Self::Stream, work: Work<impl Idleness>) {
+        stream::serve(stream, work).await;
+    }
 }
 
-/// How TLS is spoken by all upstreams of a forwarder.
-pub(super) fn connector(options: &options::Tls) -> Result<TlsConnector, StartError> {
+/// How TLS is spoken to all upstreams of a forwarder.
+pub(super) struct Connectors {
+    pub(super) tls: TlsConnector,
+    pub(super) https: TlsConnector,
+}
+
+impl Connectors {
+    /// Reads the files of the options.
+    pub(super) fn new(options: &options::Tls) -> Result<Self, StartError> {
+        let tls = config(options)?;
+        let mut https = tls.clone();
+        https.alpn_protocols = vec![HTTP2.to_vec()];
+        Ok(Self { tls: Arc::new(tls).into(), https: Arc::new(https).into() })
+    }
+}
+
+/// As TLS calls it (RFC 9113 section 3.1).
+pub(super) const HTTP2: &[u8] = b"h2";
+
+fn config(options: &options::Tls) -> Result<ClientConfig, StartError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring has what TLS 1.2 and 1.3 need")
         .with_root_certificates(authorities(options.authority.as_deref())?);
-    let config = match &options.identity {
+    Ok(match &options.identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let certificates = certificates(certificate)?;
@@ -72,8 +102,7 @@ pub(super) fn connector(options: &options::Tls) -> Result<TlsConnector, StartErr
                 .with_client_auth_cert(certificates, private)
                 .map_err(|error| bad(key, format_args!("it does not fit {}: {error}", certificate.display())))?
         }
-    };
-    Ok(TlsConnector::from(Arc::new(config)))
+    })
 }
 
 /// The name that a certificate must have: the one that was written at the address, else that of the options.

@@ -26,10 +26,24 @@ use crate::answers::code;
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
-    /// Over TLS, with the name that was written.
-    pub(super) tls: Option<Option<String>>,
+    pub(super) speech: Speech,
     /// The line of the file that names it.
     pub(super) origin: Option<(PathBuf, usize)>,
+}
+
+/// What is spoken to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Speech {
+    /// UDP and TCP.
+    Plain,
+    /// TLS, with the name that was written.
+    Tls(Option<String>),
+    /// HTTPS.
+    Https {
+        /// That was written.
+        name: Option<String>,
+        path: String,
+    },
 }
 
 /// See the module.
@@ -67,7 +81,7 @@ pub(super) struct Upstream<L> {
 impl Target {
     /// Whether it is the same upstream. The line of the file may have moved.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.address == other.address && self.tls == other.tls
+        self.address == other.address && self.speech == other.speech
     }
 }
 

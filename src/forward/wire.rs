@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::{
     asking::Over,
+    https::Https,
     line::{Line, Lost},
     message::Query,
     ports::Ports,
@@ -19,6 +20,8 @@ pub(super) enum Wire {
     Plain(Plain),
     /// TLS, whatever was asked for.
     Tls(Pool<Tls>),
+    /// HTTPS, the same.
+    Https(Pool<Https>),
 }
 
 /// A way without encryption.
@@ -34,6 +37,7 @@ impl Line for Wire {
             // Most questions go over UDP: those that do need no room for what streams do.
             (Self::Plain(plain), Over::Tcp) => Box::pin(plain.tcp.exchange(query, until)).await,
             (Self::Tls(pool), _) => Box::pin(pool.exchange(query, until)).await,
+            (Self::Https(pool), _) => Box::pin(pool.exchange(query, until)).await,
         }
     }
 }

@@ -168,7 +168,7 @@ fn shown(gauge: i64) -> u64 {
 }
 
 /// In the order of [`Proto`](crate::forward::counters::Proto).
-const PROTO_NAMES: [&str; PROTOS] = ["udp", "tcp", "tcp-tls"];
+const PROTO_NAMES: [&str; PROTOS] = ["udp", "tcp", "tcp-tls", "https"];
 
 #[cfg(test)]
 mod tests {

@@ -67,8 +67,8 @@ impl Checked {
         options.tls.identity = self.identity(forward.tls_certificate, forward.tls_key);
         options.tls.authority = self.text(forward.tls_authority, path);
         options.tls.server_name = self.text(forward.tls_server_name, upstream::server_name);
-        let has_name = |to: &forward::options::To| matches!(to, forward::options::To::Tls(_, Some(_)));
-        if options.tls.server_name.is_some() && options.to.iter().any(has_name) {
+        options.doh_method = forward.doh_method;
+        if options.tls.server_name.is_some() && options.to.iter().any(forward::options::To::has_name) {
             self.problem::<()>(
                 to_span,
                 "tls_server_name and %NAME behind an address exclude each other: keep one of them",

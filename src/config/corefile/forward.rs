@@ -13,7 +13,7 @@ use crate::{
     config::upstream,
     forward::{
         Options,
-        options::{Policy, To, Transport},
+        options::{Method, Policy, To, Transport},
     },
     records::{name::Name, zone::Zone},
 };
@@ -127,10 +127,8 @@ impl Forward {
                 let read = upstream::server_name(&word.text);
                 options.tls.server_name = Some(checked.report.checked(word.place, read)?);
             }
-            _ => {
-                let message = format!("clusterdns does not ask over HTTPS: take `{name}` out");
-                return checked.problem(line.name.place, message);
-            }
+            "doh_method" => options.doh_method = method(line, usage, checked)?,
+            _ => return unknown(line, checked),
         }
         Some(())
     }
@@ -178,8 +176,7 @@ impl Forward {
     /// What excludes each other.
     fn check(&self, place: Place, checked: &mut Checked<'_>) {
         let options = &self.options;
-        let is_named = |to: &To| matches!(to, To::Tls(_, Some(_)));
-        if options.tls.server_name.is_some() && options.to.iter().any(is_named) {
+        if options.tls.server_name.is_some() && options.to.iter().any(To::has_name) {
             let message = "`tls_servername` and `%NAME` behind an address exclude each other: keep one of them";
             checked.problem::<()>(place, message);
         }
@@ -209,6 +206,15 @@ fn policy(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<Policy>
         "round_robin" => Some(Policy::RoundRobin),
         "sequential" => Some(Policy::Sequential),
         other => checked.problem(word.place, format!("{} is no policy: write `{usage}`", quoted(other))),
+    }
+}
+
+fn method(line: &Line, usage: &str, checked: &mut Checked<'_>) -> Option<Method> {
+    let word = checked.one(line, usage)?;
+    match &*word.text {
+        "GET" => Some(Method::Get),
+        "POST" => Some(Method::Post),
+        other => checked.problem(word.place, format!("{} is no method: write `{usage}`", quoted(other))),
     }
 }
 

@@ -5,7 +5,7 @@ use toml::Spanned;
 
 use crate::{
     config::logging::Level,
-    forward::options::{Policy, Transport},
+    forward::options::{Method, Policy, Transport},
 };
 
 /// `loop`
@@ -44,6 +44,8 @@ pub(in crate::config) struct Forward {
     pub(in crate::config) tls_key: Option<Spanned<String>>,
     pub(in crate::config) tls_authority: Option<Spanned<String>>,
     pub(in crate::config) tls_server_name: Option<Spanned<String>>,
+    #[serde(with = "MethodName")]
+    pub(in crate::config) doh_method: Method,
     pub(in crate::config) failover: Vec<Spanned<String>>,
     pub(in crate::config) next: Vec<Spanned<String>>,
     pub(in crate::config) next_on_nodata: bool,
@@ -67,6 +69,13 @@ enum TransportName {
     ForceTcp,
     #[serde(rename = "udp")]
     PreferUdp,
+}
+
+#[derive(Deserialize)]
+#[serde(remote = "Method", rename_all = "UPPERCASE")]
+enum MethodName {
+    Post,
+    Get,
 }
 
 /// `[server.cache]`

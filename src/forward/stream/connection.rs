@@ -4,46 +4,24 @@
 //! an id at random in a table of this connection. Reading and writing do not wait for each other, so
 //! an upstream that reads slowly still gets to answer.
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{collections::HashMap, io};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     select,
-    sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 
+use super::work::{Idleness, PIPELINE_MAX, Request, Work};
 use crate::forward::{
     line::{Lost, Why},
-    message::{self, Query},
-    random,
+    message, random,
 };
 
-/// A question for a connection.
-pub(super) struct Request {
-    pub(super) query: Query,
-    pub(super) reply: oneshot::Sender<Result<Bytes, Lost>>,
-}
-
-/// What a connection tells the pool of.
-pub(super) trait Idleness {
-    /// It has nothing more to do. Whether it may stay.
-    fn rests(&mut self) -> bool;
-    /// It has.
-    fn works(&mut self);
-}
-
 /// See the module.
-pub(super) struct Connection<I> {
-    pub(super) requests: mpsc::Receiver<Request>,
-    pub(super) idleness: I,
-    /// How long it may have nothing to do.
-    pub(super) expire: Duration,
-    /// How long nothing may come while something should.
-    pub(super) read_timeout: Duration,
-    /// As errors call it.
-    pub(super) name: String,
+struct Connection<I> {
+    work: Work<I>,
     asked: HashMap<u16, Request>,
     inbox: BytesMut,
     outbox: Vec<u8>,
@@ -53,27 +31,20 @@ pub(super) struct Connection<I> {
     quiet_since: Instant,
 }
 
-/// Questions at a time. With all connections that there may be that is [`IN_FLIGHT_MAX`](crate::forward::IN_FLIGHT_MAX).
-pub(super) const PIPELINE_MAX: usize = 64;
 /// No more is taken on while so much is to be written: one long message, or 600 of the usual length.
 const OUTBOX_OCTETS_MAX: usize = 64 * 1024;
 /// The length in front of a message.
 const LENGTH_OCTETS: usize = 2;
 
+/// Serves a connection to its end.
+pub(in crate::forward) async fn serve(stream: impl AsyncRead + AsyncWrite, work: Work<impl Idleness>) {
+    Connection::new(work).run(stream).await;
+}
+
 impl<I: Idleness> Connection<I> {
-    pub(super) fn new(
-        requests: mpsc::Receiver<Request>,
-        idleness: I,
-        expire: Duration,
-        read_timeout: Duration,
-        name: String,
-    ) -> Self {
+    fn new(work: Work<I>) -> Self {
         Self {
-            requests,
-            idleness,
-            expire,
-            read_timeout,
-            name,
+            work,
             asked: HashMap::new(),
             inbox: BytesMut::new(),
             outbox: Vec::new(),
@@ -83,24 +54,12 @@ impl<I: Idleness> Connection<I> {
         }
     }
 
-    /// Nothing can be asked: whoever waits is told.
-    pub(super) fn fail(mut self, lost: Lost) {
-        self.requests.close();
-        while let Ok(request) = self.requests.try_recv() {
-            self.asked.insert(self.free_id(), request);
-        }
-        for (_, request) in self.asked.drain() {
-            // Who does not listen any more has another answer.
-            let _ = request.reply.send(Err(lost.clone()));
-        }
-    }
-
-    /// Serves the connection to its end.
-    pub(super) async fn run(mut self, stream: impl AsyncRead + AsyncWrite) {
+    async fn run(mut self, stream: impl AsyncRead + AsyncWrite) {
         let (mut reader, mut writer) = tokio::io::split(stream);
         self.quiet_since = Instant::now();
         let lost = loop {
-            let deadline = self.quiet_since + if self.asked.is_empty() { self.expire } else { self.read_timeout };
+            let work = &mut self.work;
+            let deadline = self.quiet_since + if self.asked.is_empty() { work.expire } else { work.read_timeout };
             let is_writing = self.written < self.outbox.len();
             select! {
                 read = reader.read_buf(&mut self.inbox) => match read {
@@ -119,7 +78,7 @@ impl<I: Idleness> Connection<I> {
                         Err(error) => break self.broken(&error),
                     }
                 }
-                request = self.requests.recv(), if self.outbox.len() < OUTBOX_OCTETS_MAX => match request {
+                request = work.requests.recv(), if self.outbox.len() < OUTBOX_OCTETS_MAX => match request {
                     Some(request) => self.ask(request),
                     None if self.asked.is_empty() => return,
                     None => break self.lost(Why::Closed, "upstream is not asked any more"),
@@ -127,7 +86,11 @@ impl<I: Idleness> Connection<I> {
                 () = sleep_until(deadline) => break self.lost(Why::Closed, "i/o timeout"),
             }
         };
-        self.fail(lost);
+        for (_, request) in self.asked.drain() {
+            // Who does not listen any more has another answer.
+            let _ = request.reply.send(Err(lost.clone()));
+        }
+        self.work.fail(&lost);
     }
 
     // ----------- Asking ----------------------------------------------------
@@ -138,7 +101,7 @@ impl<I: Idleness> Connection<I> {
         }
         if self.asked.is_empty() {
             self.quiet_since = Instant::now();
-            self.idleness.works();
+            self.work.idleness.works();
         }
         if self.asked.len() >= PIPELINE_MAX {
             // Those who wait are fewer: the others have gone without a reply.
@@ -185,12 +148,12 @@ impl<I: Idleness> Connection<I> {
             {
                 let checked = request.query.check(id, &reply);
                 let reply = checked.map(|()| Bytes::copy_from_slice(&reply)).map_err(|_| {
-                    Lost::new(Why::Mismatched, format_args!("read {}: a reply to another question", self.name))
+                    Lost::new(Why::Mismatched, format_args!("read tcp ->{}: a reply to another question", self.work.to))
                 });
                 let _ = request.reply.send(reply);
             }
         }
-        !(had_work && self.asked.is_empty()) || self.idleness.rests()
+        !(had_work && self.asked.is_empty()) || self.work.idleness.rests()
     }
 
     fn broken(&self, error: &io::Error) -> Lost {
@@ -203,7 +166,7 @@ impl<I: Idleness> Connection<I> {
     }
 
     fn lost(&self, why: Why, error: impl std::fmt::Display) -> Lost {
-        Lost::new(why, format_args!("read {}: {error}", self.name))
+        Lost::new(why, format_args!("read tcp ->{}: {error}", self.work.to))
     }
 }
 

@@ -13,13 +13,12 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     runtime::Handle,
     sync::{mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
 };
 
-use super::connection::{Connection, Idleness, PIPELINE_MAX, Request};
+use super::work::{Idleness, PIPELINE_MAX, Request, Work};
 use crate::forward::{
     CONNECTIONS_MAX,
     counters::{Proto, UpstreamCounters},
@@ -28,12 +27,17 @@ use crate::forward::{
     udp,
 };
 
-/// Opens streams.
+/// Opens connections, and knows what is spoken over them.
 pub(in crate::forward) trait Dial: Clone + Send + Sync + 'static {
     /// What it opens.
-    type Stream: AsyncRead + AsyncWrite + Send;
+    type Stream: Send;
+    /// With more questions than these on each, another connection is opened: many servers answer one question of a
+    /// connection after the other.
+    const SPREAD_FROM: usize = 8;
     /// Opens one.
     fn dial(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// Serves it to its end.
+    fn serve(&self, stream: Self::Stream, work: Work<impl Idleness>) -> impl Future<Output = ()> + Send;
 }
 
 /// See the module.
@@ -67,7 +71,9 @@ struct Open {
     requests: mpsc::Sender<Request>,
     /// Questions that somebody waits for.
     in_flight: AtomicUsize,
-    recycle_at: Instant,
+    /// How many its peer takes at a time.
+    room: AtomicUsize,
+    opened_at: Instant,
 }
 
 /// Takes the connection from the pool at its end.
@@ -81,9 +87,6 @@ struct Membership {
 /// A question counts while somebody waits.
 struct Waiting<'o>(&'o Open);
 
-/// With more questions than these on each, another connection is opened: many servers answer one
-/// question of a connection after the other.
-const SPREAD_FROM: usize = 8;
 /// Where nothing is said, an older connection is asked nothing more and ends idle: behind the address of a Service,
 /// questions come to new replicas by new connections only.
 const AGE_MAX: Duration = Duration::from_secs(300);
@@ -94,12 +97,14 @@ impl<D: Dial> Pool<D> {
     }
 
     /// Asks over one of the connections, or a new one. A connection that its peer has closed since it was
-    /// last used is nobody's failure: the question is asked once more, over a new one.
+    /// last used is nobody's failure: the question is asked once more, over a new one, or over one that another question
+    /// has just opened for the same reason.
     pub(in crate::forward) async fn exchange(&self, query: &Query, until: Instant) -> Result<Bytes, Lost> {
-        let (connection, is_new) = self.least_busy()?;
+        let begun = Instant::now();
+        let (connection, is_new) = self.least_busy(None)?;
         match self.ask(&connection, query, until).await {
             Err(Lost { why: Why::Closed, .. }) if !is_new => {
-                let connection = self.open()?;
+                let (connection, _) = self.least_busy(Some(begun))?;
                 self.ask(&connection, query, until).await
             }
             reply => reply,
@@ -121,15 +126,20 @@ impl<D: Dial> Pool<D> {
         }
     }
 
-    fn least_busy(&self) -> Result<(Arc<Open>, bool), Lost> {
+    /// Of those that were opened since, if that matters; a new one where all are busy.
+    fn least_busy(&self, since: Option<Instant>) -> Result<(Arc<Open>, bool), Lost> {
         let proto = self.rules.proto as usize;
         let found = {
             let open = self.connections.lock();
             let in_flight = |open: &&Arc<Open>| open.in_flight.load(Ordering::Relaxed);
             let is_all = open.len() >= CONNECTIONS_MAX;
-            let now = Instant::now();
-            let least = open.iter().filter(|open| now < open.recycle_at).min_by_key(in_flight);
-            least.filter(|open| in_flight(open) < if is_all { PIPELINE_MAX } else { SPREAD_FROM }).cloned()
+            let (now, age_max) = (Instant::now(), self.rules.age_max.unwrap_or(AGE_MAX));
+            let is_young =
+                |open: &&Arc<Open>| now < open.opened_at + age_max && since.is_none_or(|since| open.opened_at > since);
+            let takes = |open: &&Arc<Open>| is_young(open) && !open.requests.is_closed();
+            let most = if is_all { PIPELINE_MAX } else { D::SPREAD_FROM };
+            let has_room = |open: &&Arc<Open>| in_flight(open) < most.min(open.room.load(Ordering::Relaxed));
+            open.iter().filter(takes).filter(has_room).min_by_key(in_flight).cloned()
         };
         if let Some(open) = found {
             self.counters.connections_reused[proto].add();
@@ -141,8 +151,8 @@ impl<D: Dial> Pool<D> {
     /// A new connection. It is there at once, and questions wait in it until it is.
     fn open(&self) -> Result<Arc<Open>, Lost> {
         let (sender, requests) = mpsc::channel(PIPELINE_MAX);
-        let recycle_at = Instant::now() + self.rules.age_max.unwrap_or(AGE_MAX);
-        let open = Arc::new(Open { requests: sender, in_flight: AtomicUsize::new(0), recycle_at });
+        let (in_flight, room) = (AtomicUsize::new(0), AtomicUsize::new(PIPELINE_MAX));
+        let open = Arc::new(Open { requests: sender, in_flight, room, opened_at: Instant::now() });
         {
             let mut connections = self.connections.lock();
             if connections.len() >= CONNECTIONS_MAX {
@@ -154,15 +164,15 @@ impl<D: Dial> Pool<D> {
         let Rules { to, expire, read_timeout, idle_max, .. } = self.rules;
         let membership =
             Membership { connections: self.connections.clone(), me: Arc::downgrade(&open), idle_max, is_idle: false };
-        let connection = Connection::new(requests, membership, expire, read_timeout, format!("tcp ->{to}"));
+        let work = Work { requests, idleness: membership, to, expire, read_timeout };
         let dial = self.dial.clone();
         self.runtime.spawn(async move {
             match timeout(read_timeout, dial.dial()).await {
-                Ok(Ok(stream)) => connection.run(stream).await,
+                Ok(Ok(stream)) => dial.serve(stream, work).await,
                 Ok(Err(error)) => {
-                    connection.fail(Lost::new(udp::why(&error), format_args!("dial tcp {to}: {error}")));
+                    work.fail(&Lost::new(udp::why(&error), format_args!("dial tcp {to}: {error}")));
                 }
-                Err(_) => connection.fail(Lost::new(Why::Silent, format_args!("dial tcp {to}: i/o timeout"))),
+                Err(_) => work.fail(&Lost::new(Why::Silent, format_args!("dial tcp {to}: i/o timeout"))),
             }
         });
         Ok(open)
@@ -195,6 +205,12 @@ impl Idleness for Membership {
     fn works(&mut self) {
         if std::mem::take(&mut self.is_idle) {
             self.connections.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn takes(&mut self, questions: usize) {
+        if let Some(me) = self.me.upgrade() {
+            me.room.store(questions, Ordering::Relaxed);
         }
     }
 }

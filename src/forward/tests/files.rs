@@ -10,7 +10,7 @@ use super::{
         Forwarder, StartError,
         asking::Answer,
         counters::Counters,
-        options::{Options, To},
+        options::{Https, Options, To},
     },
     script::address,
 };
@@ -107,6 +107,15 @@ async fn bad_files_of_tls_are_refused_by_name() {
     );
     let text = encrypted(&|options| options.tls.authority = Some("/nowhere/ca.pem".into()));
     assert!(text.starts_with("/nowhere/ca.pem: no certificate in PEM can be read from it: "), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_no_path_of_a_url_is_refused() {
+    let https = Https { address: address(1), name: Some("dns.example".into()), path: "/a b".into() };
+    let (_folder, authority) = file(&rcgen::generate_simple_self_signed([]).unwrap().cert.pem());
+    let mut options = options(vec![To::Https(https)]);
+    options.tls.authority = Some(authority);
+    assert_eq!(refused(options), "/a b is no path of a URL at 10.0.0.1:53");
 }
 
 #[tokio::test]

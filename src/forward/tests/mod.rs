@@ -1,10 +1,14 @@
 //! Forwarding to upstreams that do as they are told: well, late, wrong or not at all.
 
 mod course;
+mod encrypted;
 mod files;
 mod flights;
+mod http;
+mod https;
 mod loops;
 mod messages;
+mod multiplexed;
 mod script;
 mod server;
 mod streams;

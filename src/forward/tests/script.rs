@@ -25,7 +25,7 @@ use super::super::{
     line::{Line, Lost, Why},
     message::Query,
     options::{Options, To},
-    upstream::{Target, Upstream},
+    upstream::{Speech, Target, Upstream},
 };
 use crate::records::name::Name;
 
@@ -126,7 +126,7 @@ impl Stage {
             counters: counters.clone(),
         });
         let member = |(place, play)| {
-            let target = Target { address: address(place), tls: None, origin: None };
+            let target = Target { address: address(place), speech: Speech::Plain, origin: None };
             let (end, stop) = watch::channel(());
             let line = Script::new(play);
             let upstream = Upstream::new(target, line, counters.of(address(place)), checks.clone(), stop);

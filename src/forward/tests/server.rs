@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
@@ -165,4 +166,11 @@ pub(super) fn to<const N: usize>(servers: [&Server; N]) -> Vec<To> {
 
 pub(super) async fn ask(forwarder: &Forwarder, name: &str, over: Over) -> Result<Answer, Failure> {
     forwarder.ask(&Asking { query: &query(name), over, reply_octets_max: 512 }).await
+}
+
+/// Asks for names that differ, all at once.
+pub(super) async fn ask_at_once(forwarder: &Forwarder, questions: usize) -> usize {
+    let names: Vec<_> = (0..questions).map(|number| format!("n{number}.example")).collect();
+    let answers = join_all(names.iter().map(|name| ask(forwarder, name, Over::Tcp))).await;
+    answers.iter().filter(|answer| answer.is_ok()).count()
 }

@@ -1,8 +1,6 @@
 //! TCP and TLS: many questions on few connections, and connections that end.
 
 use std::{
-    fs,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,32 +8,17 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
-use rcgen::{CertificateParams, Issuer, KeyPair};
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
-use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt, net::TcpSocket, sync::Notify};
-use tokio_rustls::TlsAcceptor;
 
 use super::{
     super::{
-        Forwarder,
         asking::Over,
         counters::{Counters, Proto},
         options::{Options, Tls, To},
     },
-    server::{Server, ask, echo, forwarder, options, read, reply, to, write},
+    encrypted::Identity,
+    server::{Server, ask, ask_at_once, echo, forwarder, options, read, reply, to, write},
 };
-
-/// Asks for names that differ, all at once.
-async fn ask_at_once(forwarder: &Forwarder, questions: usize) -> usize {
-    let names: Vec<_> = (0..questions).map(|number| format!("n{number}.example")).collect();
-    let answers = join_all(names.iter().map(|name| ask(forwarder, name, Over::Tcp))).await;
-    answers.iter().filter(|answer| answer.is_ok()).count()
-}
 
 #[tokio::test]
 async fn one_connection_serves_questions_one_after_the_other() {
@@ -170,6 +153,15 @@ async fn one_question_without_an_answer_does_not_hold_up_the_others() {
     assert_eq!(answered, 7);
 }
 
+#[tokio::test]
+async fn a_connection_that_may_not_be_idle_is_asked_all_the_same() {
+    let server = Server::tcp(echo).await;
+    let forwarder = forwarder(options(to([&server]), |options| options.expire = Duration::ZERO), &Counters::default());
+    for number in 0..20 {
+        ask(&forwarder, &format!("n{number}.example"), Over::Tcp).await.unwrap();
+    }
+}
+
 /// A server that tells of each connection when it has ended.
 async fn telling_server() -> (Server, tokio::sync::mpsc::UnboundedReceiver<()>) {
     let (tell, told) = tokio::sync::mpsc::unbounded_channel();
@@ -227,46 +219,15 @@ async fn connections_close_with_the_forwarder() {
 
 // ----------- TLS -----------------------------------------------------------
 
-/// An upstream with a certificate for `dns.example` and 127.0.0.1, and the file of its authority.
-async fn encrypted() -> (Server, TempDir, PathBuf) {
-    let authority_key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new([]).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority = params.self_signed(&authority_key).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = ["dns.example", "127.0.0.1"].map(str::to_owned);
-    let certificate =
-        CertificateParams::new(names).unwrap().signed_by(&key, &Issuer::new(params, authority_key)).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ca.pem");
-    fs::write(&file, authority.pem()).unwrap();
-
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from(certificate.der().to_vec())],
-            PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
-        )
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let server = Server::tcp(move |stream| {
-        let acceptor = acceptor.clone();
-        async move {
-            if let Ok(stream) = acceptor.accept(stream).await {
-                echo(stream).await;
-            }
-        }
-    })
-    .await;
-    (server, folder, file)
+/// An upstream over TLS.
+async fn encrypted() -> (Server, Identity) {
+    let identity = Identity::new(&[]);
+    (identity.serve(echo).await, identity)
 }
 
 #[tokio::test]
 async fn tls_upstreams_are_who_their_certificate_says() {
-    let (server, _folder, authority) = encrypted().await;
+    let (server, identity) = encrypted().await;
     for (written, server_name, is_right) in [
         (None, None, true),
         (Some("dns.example"), None, true),
@@ -277,8 +238,11 @@ async fn tls_upstreams_are_who_their_certificate_says() {
     ] {
         let upstream = To::Tls(server.address, written.map(str::to_owned));
         let options = options(vec![upstream], |options| {
-            options.tls =
-                Tls { authority: Some(authority.clone()), server_name: server_name.map(str::to_owned), identity: None };
+            options.tls = Tls {
+                authority: Some(identity.authority.clone()),
+                server_name: server_name.map(str::to_owned),
+                identity: None,
+            };
         });
         let counters = Counters::default();
         let forwarder = forwarder(options, &counters);
@@ -295,8 +259,9 @@ async fn tls_upstreams_are_who_their_certificate_says() {
 
 #[tokio::test]
 async fn certificates_of_unknown_authorities_are_not_believed() {
-    let (server, _folder, _) = encrypted().await;
-    let (_, _other_folder, other) = encrypted().await;
-    let options = options(vec![To::Tls(server.address, None)], |options| options.tls.authority = Some(other));
+    let (server, _identity) = encrypted().await;
+    let other = Identity::new(&[]);
+    let options =
+        options(vec![To::Tls(server.address, None)], |options| options.tls.authority = Some(other.authority.clone()));
     assert!(ask(&forwarder(options, &Counters::default()), "www.example", Over::Tcp).await.is_err());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::forward::{
     Options,
-    options::{HealthCheck, Policy, To, Transport},
+    options::{HealthCheck, Https, Method, Policy, To, Transport},
 };
 
 fn world() -> World {
@@ -61,6 +61,10 @@ fn tls(address: &str, name: Option<&str>) -> To {
     To::Tls(address.parse().unwrap(), name.map(str::to_owned))
 }
 
+fn https(address: &str, name: Option<&str>, path: &str) -> To {
+    To::Https(Https { address: address.parse().unwrap(), name: name.map(str::to_owned), path: path.into() })
+}
+
 #[test]
 fn what_is_left_out_is_as_coredns_has_it() {
     assert_eq!(forward("Corp.Example 10.0.0.1", ""), {
@@ -91,6 +95,43 @@ fn upstreams_over_tls_may_have_a_name() {
 }
 
 #[test]
+fn upstreams_over_https_may_have_a_name_and_a_path() {
+    assert_eq!(to("https://9.9.9.9"), [https("9.9.9.9:443", None, "/dns-query")]);
+    assert_eq!(to("https://1.1.1.1/dns-query"), [https("1.1.1.1:443", None, "/dns-query")]);
+    assert_eq!(
+        to("https://[::1]:8443 https://::1"),
+        [https("[::1]:8443", None, "/dns-query"), https("[::1]:443", None, "/dns-query")]
+    );
+    assert_eq!(
+        to("https://9.9.9.9%dns.quad9.net:1443/a/b~c"),
+        [https("9.9.9.9:1443", Some("dns.quad9.net"), "/a/b~c")]
+    );
+    assert!(refused_to("https://1.1.1.1:0").starts_with("2:11: `https://1.1.1.1:0` has port 0"));
+    assert!(refused_to("https://1.1.1.1%a..b/c").contains("`a..b` is no name that a certificate can have"));
+    for path in ["/", "/a?b=c", "/a{?dns}", "/a|b"] {
+        let message = refused_to(&format!("https://1.1.1.1{path}"));
+        assert!(message.starts_with(&format!("2:11: `{path}` is no path that can be asked at")), "{message}");
+    }
+    let named = refused_to("https://dns.quad9.net/dns-query");
+    assert!(
+        named.ends_with("`https://dns.quad9.net/dns-query` is no address: write `https://ADDRESS%NAME`"),
+        "{named}"
+    );
+    let both = one_error(&corefile(". https://9.9.9.9%a.b", "tls_servername c.d"));
+    assert!(both.contains("exclude each other"), "{both}");
+    let options = forward(". https://9.9.9.9", "tls ca.pem\ntls_servername dns.quad9.net");
+    assert_eq!((options.tls.server_name.as_deref(), options.doh_method), (Some("dns.quad9.net"), Method::Post));
+}
+
+#[test]
+fn https_is_asked_by_get_or_post() {
+    assert_eq!(option("doh_method GET").doh_method, Method::Get);
+    assert_eq!(option("doh_method GET\ndoh_method POST").doh_method, Method::Post);
+    assert!(refused("doh_method get").starts_with("12: `get` is no method: write `doh_method GET|POST`"));
+    assert!(refused("doh_method").starts_with("1: something is missing"));
+}
+
+#[test]
 fn the_scope_of_an_address_is_not_read() {
     let text = corefile(". fe80::1%eth0", "");
     assert!(notes(&text)[0].starts_with("Corefile:2:11: `eth0` is not read"));
@@ -116,7 +157,7 @@ fn other_upstreams_are_refused_by_name() {
         "2:11: `dns.corp.example` is neither an address nor a file: clusterdns looks up no names of upstreams, write \
          their addresses"
     );
-    for scheme in ["https", "grpc", "quic", "https3", "unix"] {
+    for scheme in ["grpc", "quic", "https3", "unix"] {
         let message = refused_to(&format!("{scheme}://10.0.0.1"));
         assert!(message.starts_with(&format!("2:11: clusterdns does not ask over `{scheme}://`")), "{message}");
     }
@@ -224,7 +265,6 @@ fn tls_has_files_that_can_be_read() {
 
 #[test]
 fn options_that_are_not_here_are_refused_by_name() {
-    assert!(refused("doh_method GET").starts_with("1: clusterdns does not ask over HTTPS: take `doh_method` out"));
     assert!(refused("resolver 10.0.0.1").starts_with("1: clusterdns looks up no names of upstreams"));
     assert_eq!(refused("max_fail 1"), "1: `max_fail` is no option of `forward`: did you mean `max_fails`?");
 }
