@@ -10,10 +10,10 @@ RUN rustup target add "$TARGET"
 WORKDIR /src
 COPY . .
 # The lines of the sources are for profilers; the names of functions stay, for reports of defects.
-ENV CARGO_PROFILE_RELEASE_STRIP=debuginfo
-RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$TARGET" \
+ENV CARGO_PROFILE_DIST_STRIP=debuginfo
+RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile dist --locked --target "$TARGET" \
     && mkdir /image \
-    && cp "target/$TARGET/release/clusterdns" /image/clusterdns \
+    && cp "target/$TARGET/dist/clusterdns" /image/clusterdns \
     && ln -s clusterdns /image/coredns
 
 FROM scratch

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Args)]
 pub(crate) struct Options {
     /// The clusterdns to measure
-    #[arg(long, default_value = "target/release/clusterdns")]
+    #[arg(long, default_value = "target/dist/clusterdns")]
     pub(crate) clusterdns: PathBuf,
     /// How to start CoreDNS against an API server that holds this cluster; {port} is filled in
     #[arg(long, value_name = "COMMAND")]
