@@ -2,18 +2,21 @@
 
 use std::{
     net::Ipv4Addr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
 };
 
 use axum::http::Request;
+use futures_util::TryStreamExt;
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
-use serde_json::json;
+use kube::{Client, core::WatchEvent};
+use serde_json::{Value, json};
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
@@ -73,6 +76,34 @@ impl<'a> Changes<'a> {
     /// Gives one endpoint of a Service this address. Returns when the API server has acknowledged it.
     pub(crate) fn write(&self, namespace: &str, service: &str, endpoint: usize, address: Ipv4Addr) {
         self.api.run(write(self.api.client(), request(namespace, service, endpoint, address)));
+    }
+
+    /// Watches the slice of a Service alone. Says when the watch stands, and returns when an event has the address.
+    pub(crate) fn await_event(
+        &self,
+        namespace: &str,
+        service: &str,
+        address: Ipv4Addr,
+        watches: &mpsc::Sender<()>,
+    ) -> Instant {
+        let path = format!("{}?watch=1&fieldSelector=metadata.name%3D{}", slices(namespace), slice_name(service));
+        let request = Request::get(path).body(Vec::new()).expect("a request");
+        let address = json!(address).to_string();
+        self.api.run(async {
+            let events = self.api.client().request_events::<Value>(request).await.expect("a watch");
+            let mut events = pin!(events);
+            loop {
+                let event = events.try_next().await.expect("an event").expect("a watch that goes on");
+                let now = Instant::now();
+                if let WatchEvent::Modified(slice) = event
+                    && slice.to_string().contains(&address)
+                {
+                    return now;
+                }
+                // Nobody listens any more from the second time on.
+                let _ = watches.send(());
+            }
+        })
     }
 
     /// Changes objects at this rate while `work` lasts.

@@ -1,4 +1,7 @@
 //! How soon a change shows: from the write of an endpoint to the first answer that has it.
+//!
+//! A bare watch of that one object beside it says when anybody could have known: what the API server takes until then is in
+//! every server's time, and on a busy machine it is most of it.
 
 use std::{
     net::SocketAddr,
@@ -18,6 +21,8 @@ pub(crate) struct Sample {
     pub(crate) since_acknowledged: f64,
     /// From just before the request.
     pub(crate) since_written: f64,
+    /// From when a bare watch saw it. Below zero where the server was faster.
+    pub(crate) since_seen: f64,
 }
 
 /// Between two questions about the same name: what the result is good for.
@@ -43,16 +48,19 @@ fn sample(server: SocketAddr, changes: &Changes<'_>, namespace: &str, service: &
     let started = Instant::now();
     let address = changes.new_address();
     let question = Question::new(&format!("{service}.{namespace} A"));
-    let (ready, is_ready) = mpsc::channel();
+    let (asks, is_asked) = mpsc::channel();
+    let (watches, is_watched) = mpsc::channel();
     let sample = thread::scope(|scope| {
-        let shown = scope.spawn(|| await_address(server, &question, &address.to_string(), &ready));
-        is_ready.recv().expect("an answer");
+        let seen = scope.spawn(|| changes.await_event(namespace, service, address, &watches));
+        is_watched.recv().expect("a watch");
+        let shown = scope.spawn(|| await_address(server, &question, &address.to_string(), &asks));
+        is_asked.recv().expect("an answer");
         let written = Instant::now();
         changes.write(namespace, service, MEASURED, address);
         let acknowledged = Instant::now();
-        let shown = shown.join().expect("an answer with the change");
-        let since_written = millis(shown - written);
-        Sample { since_acknowledged: since_written - millis(acknowledged - written), since_written }
+        let (shown, seen) = (shown.join().expect("an answer with the change"), seen.join().expect("an event with it"));
+        let since = |then: Instant| millis(shown - written) - millis(then - written);
+        Sample { since_acknowledged: since(acknowledged), since_written: since(written), since_seen: since(seen) }
     });
     thread::sleep(PACE.saturating_sub(started.elapsed()));
     sample

@@ -29,7 +29,7 @@ pub(crate) fn print(figures: &[Figures], size: Size) {
     }
 }
 
-const ROWS: [(&str, Figure); 17] = [
+const ROWS: [(&str, Figure); 18] = [
     ("start to the first right answer, s: median (min-max)", |it| spread(it.starts.iter().copied(), 2)),
     ("resident memory after that, MB", |it| spread(it.settled.iter().map(|memory| memory.now), 1)),
     ("its peak until then, MB", |it| spread(it.settled.iter().map(|memory| memory.peak), 1)),
@@ -49,6 +49,7 @@ const ROWS: [(&str, Figure); 17] = [
     ("acknowledged change to changed answer, ms: p50 / p90 / p99 / max", |it| {
         percentiles(it.propagation.iter().map(|sample| sample.since_acknowledged))
     }),
+    ("from a bare watch's event to it, ms", |it| percentiles(it.propagation.iter().map(|sample| sample.since_seen))),
     ("from the write to it, ms", |it| percentiles(it.propagation.iter().map(|sample| sample.since_written))),
     ("changes a second meanwhile", |it| it.streamed.map(|streamed| format!("{:.0}", streamed.a_second))),
     ("API server killed and back: resident memory, its peak, MB", |it| {

@@ -28,7 +28,7 @@ use crate::{
 #[derive(Args)]
 pub(crate) struct Options {
     /// The clusterdns to measure
-    #[arg(long, default_value = "target/release/clusterdns")]
+    #[arg(long, default_value = "target/dist/clusterdns")]
     clusterdns: PathBuf,
     /// Another build of clusterdns, beside it
     #[arg(long, value_name = "NAME=PROGRAM")]
