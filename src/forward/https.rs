@@ -50,12 +50,22 @@ type Asker = SendRequest<Bytes>;
 
 /// What becomes of a question says something of its connection.
 enum Sign {
-    /// A reply came.
+    /// Something came.
     Alive,
-    /// None came to what was asked then.
+    /// Nothing was sent.
+    Unsent,
+    /// Nothing came to what was asked then.
     Silent(Instant),
+    /// Nobody waited any more for what was asked then.
+    Left(Instant),
     /// It takes no more questions.
     Over,
+}
+
+/// A question without a reply.
+struct Broken {
+    lost: Lost,
+    sign: Sign,
 }
 
 /// Of questions and replies.
@@ -63,10 +73,13 @@ const MEDIA_TYPE: &str = "application/dns-message";
 /// A longer message cannot be.
 const MESSAGE_OCTETS_MAX: usize = u16::MAX as usize;
 /// What may have come over a connection and not been read: four of the longest replies, or the usual one for every stream.
-/// With all connections that there may be, 16 MiB.
+/// With all connections that there may be, 16 MiB. An upstream that sends the longest replies to all questions at once, and
+/// ends none, takes 256 MiB until they have timed out.
 const WINDOW_OCTETS: u32 = 256 * 1024;
 /// Of a reply. Those that are met have some hundred octets.
 const HEADER_OCTETS_MAX: u32 = 16 * 1024;
+/// So many questions go out before the peer has said how many it takes at a time.
+const STREAMS_UNTOLD: usize = 8;
 /// The port that URLs do not mention.
 const PORT: u16 = 443;
 
@@ -88,19 +101,23 @@ impl Https {
     /// Asks, and tells who wants to know.
     async fn serve_one(&self, asker: Asker, request: stream::Request, read_timeout: Duration) -> Sign {
         let asked_at = Instant::now();
-        let reply = timeout(read_timeout, self.exchange(asker, &request.query)).await;
-        let reply = reply.unwrap_or_else(|_| Err(self.lost(Why::Silent, "i/o timeout")));
-        let sign = match &reply {
-            Err(Lost { why: Why::Silent, .. }) => Sign::Silent(asked_at),
-            Err(Lost { why: Why::Closed, .. }) => Sign::Over,
-            _ => Sign::Alive,
+        let stream::Request { query, reply: mut asks } = request;
+        let exchanged = select! {
+            exchanged = timeout(read_timeout, self.exchange(asker, &query)) => exchanged,
+            // There is another answer. The upstream is told that this one is not needed.
+            () = asks.closed() => return Sign::Left(asked_at),
+        };
+        let (reply, sign) = match exchanged {
+            Ok(Ok(reply)) => (Ok(reply), Sign::Alive),
+            Ok(Err(Broken { lost, sign })) => (Err(lost), sign),
+            Err(_) => (Err(self.lost(Why::Silent, "i/o timeout")), Sign::Silent(asked_at)),
         };
         // Who does not listen any more has another answer.
-        let _ = request.reply.send(reply);
+        let _ = asks.send(reply);
         sign
     }
 
-    async fn exchange(&self, asker: Asker, query: &Query) -> Result<Bytes, Lost> {
+    async fn exchange(&self, asker: Asker, query: &Query) -> Result<Bytes, Broken> {
         let (request, body) = self.request(query)?;
         let broken = |error| self.broken(&error);
         let mut asker = asker.ready().await.map_err(broken)?;
@@ -115,8 +132,8 @@ impl Https {
         // Who answers from a cache of HTTP may repeat another id.
         match query.check(message::id(&reply).unwrap_or_default(), &reply) {
             Ok(()) => {}
-            Err(Wrong::Stray) => return Err(self.lost(Why::Failed, "the body is no DNS reply")),
-            Err(Wrong::Mismatched) => return Err(self.lost(Why::Mismatched, "a reply to another question")),
+            Err(Wrong::Stray) => return Err(self.lost(Why::Failed, "the body is no DNS reply").into()),
+            Err(Wrong::Mismatched) => return Err(self.lost(Why::Mismatched, "a reply to another question").into()),
         }
         // RFC 8484 section 5.1.
         if let Some(secs) = age_secs {
@@ -152,12 +169,12 @@ impl Https {
         Ok(())
     }
 
-    async fn body(&self, mut stream: RecvStream) -> Result<BytesMut, Lost> {
+    async fn body(&self, mut stream: RecvStream) -> Result<BytesMut, Broken> {
         let mut body = BytesMut::new();
         while let Some(part) = stream.data().await {
             let part = part.map_err(|error| self.broken(&error))?;
             if body.len() + part.len() > MESSAGE_OCTETS_MAX {
-                return Err(self.lost(Why::Failed, "the body is longer than a DNS reply can be"));
+                return Err(self.lost(Why::Failed, "the body is longer than a DNS reply can be").into());
             }
             // Copied, for what it is a part of has other replies.
             body.extend_from_slice(&part);
@@ -166,9 +183,15 @@ impl Https {
         Ok(body)
     }
 
-    fn broken(&self, error: &h2::Error) -> Lost {
-        let is_over = error.is_io() || error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
-        self.lost(if is_over { Why::Closed } else { Why::Failed }, error)
+    /// A reset is of one question, and where it refuses to look at that, another connection may take it (RFC 9113
+    /// sections 5.4.2 and 8.7). Everything else is of the whole connection.
+    fn broken(&self, error: &h2::Error) -> Broken {
+        let (why, sign) = match (error.is_reset(), error.reason()) {
+            (true, Some(Reason::REFUSED_STREAM)) => (Why::Closed, Sign::Alive),
+            (true, _) => (Why::Failed, Sign::Alive),
+            (false, _) => (Why::Closed, Sign::Over),
+        };
+        Broken { lost: self.lost(why, error), sign }
     }
 
     fn lost(&self, why: Why, error: impl std::fmt::Display) -> Lost {
@@ -193,6 +216,7 @@ impl Dial for Https {
         let mut builder = client::Builder::new();
         builder
             .enable_push(false)
+            .initial_max_send_streams(STREAMS_UNTOLD)
             .initial_connection_window_size(WINDOW_OCTETS)
             .max_header_list_size(HEADER_OCTETS_MAX);
         let (asker, connection) = builder.handshake(stream).await.map_err(io::Error::other)?;
@@ -203,6 +227,7 @@ impl Dial for Https {
         let mut under_way = FuturesUnordered::new();
         let (mut is_connected, mut is_asked) = (true, true);
         let mut quiet_since = Instant::now();
+        let mut left_since = None;
         while is_asked || !under_way.is_empty() {
             select! {
                 // In this order: what is ready goes before the end of an idle connection.
@@ -214,10 +239,13 @@ impl Dial for Https {
                 }
                 Some(sign) = under_way.next() => {
                     match sign {
-                        Sign::Alive => quiet_since = Instant::now(),
+                        Sign::Alive => (quiet_since, left_since) = (Instant::now(), None),
                         // Nothing else came since: who has asked meanwhile is to ask over another.
                         Sign::Silent(asked_at) if quiet_since <= asked_at => return,
-                        Sign::Silent(_) => {}
+                        Sign::Left(asked_at) if quiet_since <= asked_at => {
+                            left_since = Some(left_since.map_or(asked_at, |since| asked_at.min(since)));
+                        }
+                        Sign::Silent(_) | Sign::Left(_) | Sign::Unsent => {}
                         Sign::Over => work.requests.close(),
                     }
                     work.idleness.takes(asker.current_max_send_streams().max(1));
@@ -235,9 +263,19 @@ impl Dial for Https {
                     }
                     None => is_asked = false,
                 },
+                // Whoever asked had a better answer than the silence of this connection.
+                () = sleep_until(left_since.unwrap_or(quiet_since) + work.read_timeout), if left_since.is_some() => return,
                 () = sleep_until(quiet_since + work.expire), if under_way.is_empty() => return,
             }
         }
+    }
+}
+
+impl From<Lost> for Broken {
+    /// What is wrong with one question alone.
+    fn from(lost: Lost) -> Self {
+        let sign = if lost.why == Why::Ours { Sign::Unsent } else { Sign::Alive };
+        Self { lost, sign }
     }
 }
 

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`Responder::begin`] walks it without waiting and without allocating: UDP. What others have to be
-//! asked for is begun again by [`Responder::resume`], which waits for them. The general path
+//! asked for is taken on by [`Responder::resume`], which waits for them. The general path
 //! ([`general`]) walks the same `Responder::settle` with hickory's messages: transfers, and
 //! programs that mount us in a hickory server. Other messages over TCP are written as for UDP.
 

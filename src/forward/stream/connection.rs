@@ -86,6 +86,8 @@ impl<I: Idleness> Connection<I> {
                 () = sleep_until(deadline) => break self.lost(Why::Closed, "i/o timeout"),
             }
         };
+        // Before anybody hears of it who asks again.
+        self.work.requests.close();
         for (_, request) in self.asked.drain() {
             // Who does not listen any more has another answer.
             let _ = request.reply.send(Err(lost.clone()));

@@ -97,18 +97,26 @@ impl<D: Dial> Pool<D> {
     }
 
     /// Asks over one of the connections, or a new one. A connection that its peer has closed since it was
-    /// last used is nobody's failure: the question is asked once more, over a new one, or over one that another question
-    /// has just opened for the same reason.
+    /// last used is nobody's failure: the question is asked once more, over another one.
     pub(in crate::forward) async fn exchange(&self, query: &Query, until: Instant) -> Result<Bytes, Lost> {
         let begun = Instant::now();
         let (connection, is_new) = self.least_busy(None)?;
         match self.ask(&connection, query, until).await {
             Err(Lost { why: Why::Closed, .. }) if !is_new => {
-                let (connection, _) = self.least_busy(Some(begun))?;
-                self.ask(&connection, query, until).await
+                let another = self.another(&connection, begun)?;
+                self.ask(&another, query, until).await
             }
             reply => reply,
         }
+    }
+
+    /// Many servers answer one question of a connection and close it: then each has one of its own. Where a connection
+    /// is for many, one that was opened since for the same reason will do.
+    fn another(&self, lost: &Arc<Open>, begun: Instant) -> Result<Arc<Open>, Lost> {
+        if D::SPREAD_FROM < PIPELINE_MAX {
+            return self.open();
+        }
+        self.least_busy(Some((lost, begun))).map(|(connection, _)| connection)
     }
 
     async fn ask(&self, connection: &Open, query: &Query, until: Instant) -> Result<Bytes, Lost> {
@@ -117,7 +125,7 @@ impl<D: Dial> Pool<D> {
         let (reply, replied) = oneshot::channel();
         // Full or gone: in both cases it is not there for us.
         if connection.requests.try_send(Request { query: query.clone(), reply }).is_err() {
-            return Err(self.lost(Why::Closed, "the connection has ended"));
+            return Err(self.lost(Why::Closed, "the connection takes no more questions"));
         }
         match timeout_at(until, replied).await {
             Ok(Ok(reply)) => reply,
@@ -126,17 +134,19 @@ impl<D: Dial> Pool<D> {
         }
     }
 
-    /// Of those that were opened since, if that matters; a new one where all are busy.
-    fn least_busy(&self, since: Option<Instant>) -> Result<(Arc<Open>, bool), Lost> {
+    /// One with room, or a new one. In place of one that was lost: of those that were opened since then.
+    fn least_busy(&self, instead: Option<(&Arc<Open>, Instant)>) -> Result<(Arc<Open>, bool), Lost> {
         let proto = self.rules.proto as usize;
         let found = {
             let open = self.connections.lock();
             let in_flight = |open: &&Arc<Open>| open.in_flight.load(Ordering::Relaxed);
             let is_all = open.len() >= CONNECTIONS_MAX;
             let (now, age_max) = (Instant::now(), self.rules.age_max.unwrap_or(AGE_MAX));
-            let is_young =
-                |open: &&Arc<Open>| now < open.opened_at + age_max && since.is_none_or(|since| open.opened_at > since);
-            let takes = |open: &&Arc<Open>| is_young(open) && !open.requests.is_closed();
+            let is_instead = |open: &&Arc<Open>| {
+                instead.is_none_or(|(lost, since)| open.opened_at > since && !Arc::ptr_eq(open, lost))
+            };
+            let is_young = |open: &&Arc<Open>| now < open.opened_at + age_max;
+            let takes = |open: &&Arc<Open>| is_young(open) && is_instead(open) && !open.requests.is_closed();
             let most = if is_all { PIPELINE_MAX } else { D::SPREAD_FROM };
             let has_room = |open: &&Arc<Open>| in_flight(open) < most.min(open.room.load(Ordering::Relaxed));
             open.iter().filter(takes).filter(has_room).min_by_key(in_flight).cloned()

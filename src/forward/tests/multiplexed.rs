@@ -11,12 +11,15 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use h2::server;
+use h2::{Reason, server};
 use hyper::{Response, header::CONTENT_TYPE};
-use tokio::sync::{Barrier, Notify, mpsc};
+use tokio::{
+    sync::{Barrier, Notify, mpsc},
+    time::timeout,
+};
 
 use super::{
-    super::{asking::Over, counters::Counters, options::Options},
+    super::{asking::Over, counters::Counters, options::Options, stream::PIPELINE_MAX},
     encrypted::Identity,
     http::{DNS, HTTP2, Http, Upstream, answer_all, answer_one, echo, hold_all, send},
     server::{ask, ask_at_once, forwarder, reply},
@@ -116,6 +119,70 @@ async fn questions_whose_connection_was_closed_share_the_next() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_refused_is_asked_elsewhere_and_its_connection_stays() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (answered, mut answers) = mpsc::unbounded_channel();
+    let upstream = Upstream::new(move |http: Http| {
+        let connection = connections.fetch_add(1, Ordering::Relaxed);
+        let answered = answered.clone();
+        answer_all(http, move |query, mut to| {
+            let answered = answered.clone();
+            async move {
+                if connection == 0 && query[13..].starts_with(b"refused") {
+                    to.send_reset(Reason::REFUSED_STREAM);
+                } else {
+                    answered.send(connection).unwrap();
+                    send(to, 200, DNS, reply(&query));
+                }
+            }
+        })
+    })
+    .await;
+    let counters = Counters::default();
+    let forwarder = upstream.forwarder(&counters);
+    for (name, connection) in [("first", 0), ("refused", 1), ("third", 0)] {
+        ask(&forwarder, &format!("{name}.example"), Over::Udp).await.unwrap();
+        assert_eq!(answers.recv().await, Some(connection), "{name}");
+    }
+    assert_eq!(counters.of(upstream.server.address).lost.get(), 0);
+}
+
+#[tokio::test]
+async fn who_waits_no_more_leaves_his_place_on_a_connection() {
+    let (held, mut holds) = mpsc::unbounded_channel();
+    let upstream = Upstream::new(move |http| {
+        let held = held.clone();
+        answer_all(http, move |query, to| {
+            let held = held.clone();
+            async move {
+                if query[13..].starts_with(b"free") {
+                    send(to, 200, DNS, reply(&query));
+                } else {
+                    held.send(to).unwrap();
+                }
+            }
+        })
+    })
+    .await;
+    let counters = Counters::default();
+    let forwarder = upstream.forwarder(&counters);
+    let all_held = async {
+        let mut all = Vec::new();
+        while all.len() < PIPELINE_MAX {
+            all.push(holds.recv().await);
+        }
+        all
+    };
+    let held = match select(pin!(ask_at_once(&forwarder, PIPELINE_MAX)), pin!(all_held)).await {
+        Either::Left((answered, _)) => panic!("{answered} answers"),
+        Either::Right((held, _)) => held,
+    };
+    assert!(ask(&forwarder, "free.example", Over::Udp).await.is_ok());
+    assert_eq!((upstream.connections(&counters).0, counters.of(upstream.server.address).lost.get()), (1, 0));
+    drop(held);
+}
+
+#[tokio::test]
 async fn a_new_connection_that_is_closed_in_the_middle_is_a_failure() {
     let upstream = Upstream::new(|mut http: Http| async move {
         let (_request, mut to) = http.accept().await.unwrap().unwrap();
@@ -205,6 +272,30 @@ async fn a_connection_on_which_nothing_comes_any_more_is_left() {
     ask(&forwarder, "third.example", Over::Udp).await.unwrap();
     ask(&forwarder, "fourth.example", Over::Udp).await.unwrap();
     assert_eq!(upstream.connections(&counters).0, 2);
+}
+
+#[tokio::test]
+async fn a_connection_is_left_too_where_all_who_asked_had_a_better_answer() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let upstream = Upstream::new(move |mut http: Http| {
+        let tell = tell.clone();
+        async move {
+            let _held = http.accept().await;
+            tell.send("asked").unwrap();
+            hold_all(http).await;
+            tell.send("ended").unwrap();
+        }
+    })
+    .await;
+    let options = upstream.options(|options| {
+        options.read_timeout = Duration::from_millis(300);
+        options.expire = Duration::from_secs(3600);
+    });
+    let forwarder = forwarder(options, &Counters::default());
+    let is_asked =
+        matches!(select(pin!(ask(&forwarder, "www.example", Over::Udp)), pin!(told.recv())).await, Either::Right(_));
+    assert!(is_asked);
+    assert_eq!(timeout(Duration::from_secs(60), told.recv()).await, Ok(Some("ended")));
 }
 
 #[tokio::test]

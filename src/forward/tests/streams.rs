@@ -92,6 +92,19 @@ async fn a_connection_that_was_closed_while_it_was_idle_is_nobodys_failure() {
 }
 
 #[tokio::test]
+async fn a_server_that_closes_behind_each_answer_loses_no_question() {
+    let server = Server::tcp(|mut stream| async move {
+        let query = read(&mut stream).await.unwrap();
+        write(&mut stream, &reply(&query)).await;
+    })
+    .await;
+    let counters = Counters::default();
+    let forwarder = forwarder(options(to([&server]), |_| {}), &counters);
+    assert_eq!(ask_at_once(&forwarder, 8).await, 8);
+    assert_eq!(counters.of(server.address).lost.get(), 0);
+}
+
+#[tokio::test]
 async fn a_new_connection_that_is_closed_is_a_failure() {
     let server = Server::tcp(|mut stream| async move {
         let query = read(&mut stream).await.unwrap();
