@@ -137,7 +137,8 @@ impl Responder {
         }
     }
 
-    #[inline]
+    // One caller has the fast path's loop around it.
+    #[inline(always)]
     fn walk(
         &self,
         packet: &[u8],
