@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use regex::Regex;
+
 /// Each room, and the rooms it may see. A new room is entered here, which is a decision.
 const ROOMS: [(&str, &[&str]); 15] = [
     ("objects", &[]),
@@ -55,6 +57,22 @@ fn no_room_sees_what_is_right_of_it() {
             assert!(seen == room || may_see.contains(&&*seen), "src/{file}: `{room}` may not see `{seen}`");
         }
     }
+}
+
+/// Rules that comments cite stand in the book of rules.
+#[test]
+fn every_rule_that_is_cited_is_written_down() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = fs::read_to_string(root.join("docs/behaviour.md")).unwrap();
+    let cited = Regex::new(r"behaviour ([A-Z]\d*(?:, [A-Z]\d+)*)").unwrap();
+    let mut count = 0;
+    for (file, text) in files() {
+        for rule in cited.captures_iter(&text).flat_map(|found| found.extract::<1>().1[0].split(", ")) {
+            assert!(rules.contains(&format!("# {rule}. ")), "src/{file}: docs/behaviour.md has no {rule}");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count} citations");
 }
 
 /// Longer than that, and a reader has lost the beginning.
