@@ -146,8 +146,7 @@ impl Cache {
         }
         let Some(entry) = self.find(&Asked::new(question, name), now) else { return Look::Miss };
         let left_secs = entry.left_secs(now);
-        // What a server says that is asked for no more than it knows is not for who asks for all.
-        let may_renew = question.flags & RD != 0;
+        let may_renew = is_for_all(question);
         if left_secs > 0 {
             let refresh = may_renew.then(|| self.prefetch(&entry, left_secs, now)).flatten();
             return Look::Hit(Hit { refresh, ..self.hit(entry, left_secs, question) });
@@ -276,6 +275,12 @@ struct Renews {
     refresh: Option<Refresh>,
     verify: Option<Verify>,
     renewal: Option<Renewal>,
+}
+
+/// Whether what is said to a question is for all who ask it: what a server says that is asked for no more than it knows
+/// is not for who asks for all.
+pub fn is_for_all(question: &Question<'_>) -> bool {
+    question.flags & RD != 0
 }
 
 /// AD is for those who know it (RFC 6840 section 5.7).

@@ -99,21 +99,19 @@ impl Https {
     // ----------- One question ----------------------------------------------
 
     /// Asks, and tells who wants to know.
-    async fn serve_one(&self, asker: Asker, request: stream::Request, read_timeout: Duration) -> Sign {
+    async fn serve_one(&self, asker: Asker, mut request: stream::Request, read_timeout: Duration) -> Sign {
         let asked_at = Instant::now();
-        let stream::Request { query, reply: mut asks } = request;
         let exchanged = select! {
-            exchanged = timeout(read_timeout, self.exchange(asker, &query)) => exchanged,
+            exchanged = timeout(read_timeout, self.exchange(asker, &request.query)) => exchanged,
             // There is another answer. The upstream is told that this one is not needed.
-            () = asks.closed() => return Sign::Left(asked_at),
+            () = request.reply.closed() => return Sign::Left(asked_at),
         };
         let (reply, sign) = match exchanged {
             Ok(Ok(reply)) => (Ok(reply), Sign::Alive),
             Ok(Err(Broken { lost, sign })) => (Err(lost), sign),
             Err(_) => (Err(self.lost(Why::Silent, "i/o timeout")), Sign::Silent(asked_at)),
         };
-        // Who does not listen any more has another answer.
-        let _ = asks.send(reply);
+        request.answer(reply);
         sign
     }
 
@@ -229,6 +227,7 @@ impl Dial for Https {
         let mut quiet_since = Instant::now();
         let mut left_since = None;
         while is_asked || !under_way.is_empty() {
+            let silent_at = left_since.unwrap_or(quiet_since) + work.read_timeout;
             select! {
                 // In this order: what is ready goes before the end of an idle connection.
                 biased;
@@ -264,7 +263,7 @@ impl Dial for Https {
                     None => is_asked = false,
                 },
                 // Whoever asked had a better answer than the silence of this connection.
-                () = sleep_until(left_since.unwrap_or(quiet_since) + work.read_timeout), if left_since.is_some() => return,
+                () = sleep_until(silent_at), if left_since.is_some() => return,
                 () = sleep_until(quiet_since + work.expire), if under_way.is_empty() => return,
             }
         }

@@ -29,7 +29,7 @@ use crate::{
         reply::{Reply, Targets},
         why::Why,
     },
-    cache::{Cache, Hit, Look, Refresh},
+    cache::{self, Cache, Hit, Look, Refresh},
     forward::{Asking, Failure, Over},
     search::finish::Finished,
 };
@@ -259,8 +259,7 @@ impl Onward {
         let server = self.responder.server(route);
         let reply = self.forward(server, query, question, name, route, self.limit_octets).await?;
         let (shown, looked) = match &server.stages.cache {
-            // What a server says that is asked for no more than it knows is not for who asks for all.
-            Some(cache) if question.flags & question::RD != 0 => {
+            Some(cache) if cache::is_for_all(question) => {
                 (cache.keep(question, name, &reply, Instant::now()), Looked::missed(cache, name))
             }
             _ => (reply.as_it_came(), None),

@@ -46,7 +46,6 @@ struct Kept {
     asked: Asked,
     begun: Instant,
     desk: Arc<Desk>,
-    ahead: Ahead,
 }
 
 /// So many questions may wait at a time: with 8 KiB each, 48 MiB. Beyond it the answer is SERVFAIL at once.
@@ -61,7 +60,7 @@ impl<E: Events> Later<E> {
     /// Has a cache's reply refreshed, if there is room for it.
     pub fn refresh(&self, waiting: Waiting<'_>, desk: Arc<Desk>, refresh: Refresh) {
         let Some(place) = self.place() else { return };
-        let question = Kept::new(&waiting, desk, Ahead::Anew);
+        let question = Kept::new(&waiting, desk);
         self.0.runtime.spawn(async move {
             let _place = place;
             let refreshed = question.desk.responder.refresh(&question.packet, &question.asked, refresh);
@@ -109,17 +108,17 @@ impl<E> Drop for Place<E> {
 }
 
 impl Kept {
-    fn new(waiting: &Waiting<'_>, desk: Arc<Desk>, ahead: Ahead) -> Self {
+    fn new(waiting: &Waiting<'_>, desk: Arc<Desk>) -> Self {
         let Waiting { packet, asked, begun } = *waiting;
         // Whoever answers now may have other listeners than who began.
         let asked = Asked { listener: desk.listener, ..asked };
-        Self { packet: packet.to_vec(), asked, begun, desk, ahead }
+        Self { packet: packet.to_vec(), asked, begun, desk }
     }
 
-    /// The reply, when it is there. None where there is none.
-    async fn answer(&self, events: &impl Events) -> Option<Vec<u8>> {
-        let Self { packet, asked, begun, desk, ahead } = self;
-        let resumed = guard::guarded_later(asked.client, desk.responder.resume(packet, asked, *ahead)).await;
+    /// The reply, when it is there, from where its desk says that the question goes on. None where there is none.
+    async fn answer(&self, ahead: Ahead, events: &impl Events) -> Option<Vec<u8>> {
+        let Self { packet, asked, begun, desk } = self;
+        let resumed = guard::guarded_later(asked.client, desk.responder.resume(packet, asked, ahead)).await;
         let (reply, outcome) = match resumed {
             Ok(resumed) => {
                 let resumed = resumed?;

@@ -192,10 +192,9 @@ impl<A: Answer, E: Events> Clerk<A, E> {
             }
             Begun::Ignored => return None,
             Begun::Waits(_) => {
-                // Who answers now may be another one.
-                let ahead = Ahead::Anew;
                 let (desk, way) = (self.answer.desk()?, Way { socket: self.way_back.clone(), client: sender });
-                if self.crew.answer(&waiting, ahead, desk, way).is_some() {
+                // Who answers now may be another one.
+                if self.crew.answer(&waiting, Ahead::Anew, desk, way).is_some() {
                     return None;
                 }
                 let refused = self.crew.later().turned_away(&waiting, &mut self.reply)?;

@@ -86,13 +86,11 @@ impl<I: Idleness> Connection<I> {
                 () = sleep_until(deadline) => break self.lost(Why::Closed, "i/o timeout"),
             }
         };
-        // Before anybody hears of it who asks again.
-        self.work.requests.close();
-        for (_, request) in self.asked.drain() {
-            // Who does not listen any more has another answer.
-            let _ = request.reply.send(Err(lost.clone()));
-        }
+        // It takes no more before anybody hears of it, who may ask again.
         self.work.fail(&lost);
+        for (_, request) in self.asked {
+            request.answer(Err(lost.clone()));
+        }
     }
 
     // ----------- Asking ----------------------------------------------------
@@ -149,10 +147,8 @@ impl<I: Idleness> Connection<I> {
                 && let Some(request) = self.asked.remove(&id)
             {
                 let checked = request.query.check(id, &reply);
-                let reply = checked.map(|()| Bytes::copy_from_slice(&reply)).map_err(|_| {
-                    Lost::new(Why::Mismatched, format_args!("read tcp ->{}: a reply to another question", self.work.to))
-                });
-                let _ = request.reply.send(reply);
+                let reply = checked.map(|()| Bytes::copy_from_slice(&reply));
+                request.answer(reply.map_err(|_| self.lost(Why::Mismatched, "a reply to another question")));
             }
         }
         !(had_work && self.asked.is_empty()) || self.work.idleness.rests()

@@ -13,6 +13,13 @@ pub(in crate::forward) struct Request {
     pub(in crate::forward) reply: oneshot::Sender<Result<Bytes, Lost>>,
 }
 
+impl Request {
+    /// Tells who asked. Who does not listen any more has another answer.
+    pub(in crate::forward) fn answer(self, reply: Result<Bytes, Lost>) {
+        let _ = self.reply.send(reply);
+    }
+}
+
 /// What a connection tells the pool of.
 pub(in crate::forward) trait Idleness: Send {
     /// It has nothing more to do. Whether it may stay.
@@ -43,8 +50,7 @@ impl<I> Work<I> {
     pub(super) fn fail(mut self, lost: &Lost) {
         self.requests.close();
         while let Ok(request) = self.requests.try_recv() {
-            // Who does not listen any more has another answer.
-            let _ = request.reply.send(Err(lost.clone()));
+            request.answer(Err(lost.clone()));
         }
     }
 }

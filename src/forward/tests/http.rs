@@ -1,6 +1,12 @@
 //! Upstreams over HTTPS with sockets, which do as they are told with each connection.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
@@ -50,6 +56,21 @@ impl Upstream {
             }
         });
         Self { server: server.await, identity }
+    }
+
+    /// Does something with the first connection, and answers every question on others.
+    pub(super) async fn with_first<F, C>(first: F) -> Self
+    where
+        F: FnMut(Http) -> C + Clone + Send + Sync + 'static,
+        C: Future<Output = ()> + Send,
+    {
+        let connections = Arc::new(AtomicUsize::new(0));
+        Self::new(move |http| {
+            let is_first = connections.fetch_add(1, Ordering::Relaxed) == 0;
+            let mut first = first.clone();
+            async move { if is_first { first(http).await } else { echo(http).await } }
+        })
+        .await
     }
 
     pub(super) fn options(&self, set: impl FnOnce(&mut Options)) -> Options {

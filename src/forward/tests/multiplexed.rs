@@ -95,19 +95,11 @@ async fn a_connection_that_was_closed_while_it_was_idle_is_nobodys_failure() {
 
 #[tokio::test]
 async fn questions_whose_connection_was_closed_share_the_next() {
-    let connections = Arc::new(AtomicUsize::new(0));
-    let upstream = Upstream::new(move |mut http: Http| {
-        let is_first = connections.fetch_add(1, Ordering::Relaxed) == 0;
-        async move {
-            if is_first {
-                answer_one(&mut http).await;
-                let mut asked = Vec::new();
-                while asked.len() < 30 {
-                    asked.push(http.accept().await.unwrap().unwrap());
-                }
-            } else {
-                echo(http).await;
-            }
+    let upstream = Upstream::with_first(|mut http: Http| async move {
+        answer_one(&mut http).await;
+        let mut asked = Vec::new();
+        while asked.len() < 30 {
+            asked.push(http.accept().await.unwrap().unwrap());
         }
     })
     .await;
@@ -247,17 +239,9 @@ async fn a_connection_that_says_goodbye_answers_what_it_was_asked_and_gets_nothi
 
 #[tokio::test]
 async fn a_connection_on_which_nothing_comes_any_more_is_left() {
-    let connections = Arc::new(AtomicUsize::new(0));
-    let upstream = Upstream::new(move |mut http: Http| {
-        let is_silent = connections.fetch_add(1, Ordering::Relaxed) == 0;
-        async move {
-            if is_silent {
-                answer_one(&mut http).await;
-                hold_all(http).await;
-            } else {
-                echo(http).await;
-            }
-        }
+    let upstream = Upstream::with_first(|mut http: Http| async move {
+        answer_one(&mut http).await;
+        hold_all(http).await;
     })
     .await;
     let counters = Counters::default();

@@ -43,6 +43,7 @@ enum Todo<E, W> {
 /// A question, and where its reply goes.
 struct Job<E, W> {
     question: Kept,
+    ahead: Ahead,
     way_back: W,
     place: Place<E>,
 }
@@ -65,7 +66,7 @@ impl<E: Events, W: WayBack> Crew<E, W> {
     /// nothing will be sent.
     pub fn answer(&self, waiting: &Waiting<'_>, ahead: Ahead, desk: Arc<Desk>, way_back: W) -> Option<()> {
         let place = self.later.place()?;
-        let job = Job { question: Kept::new(waiting, desk, ahead), way_back, place };
+        let job = Job { question: Kept::new(waiting, desk), ahead, way_back, place };
         let idle = self.rest.hands().as_mut().and_then(Vec::pop);
         match idle {
             Some(hand) => hand.tell(Todo::Job(job)),
@@ -86,8 +87,8 @@ impl<E, W> Drop for Crew<E, W> {
 }
 
 async fn work<E: Events, W: WayBack>(hand: Arc<Hand<E, W>>, rest: Arc<Rest<E, W>>) {
-    while let Some(Job { question, way_back, place }) = hand.job().await {
-        if let Some(reply) = question.answer(&place.0.events).await {
+    while let Some(Job { question, ahead, way_back, place }) = hand.job().await {
+        if let Some(reply) = question.answer(ahead, &place.0.events).await {
             way_back.send(&reply).await;
         }
         drop(place);
