@@ -14,7 +14,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     asking::{Answer, Failure, Over},
@@ -35,6 +35,7 @@ pub(super) struct Question {
     /// Whether a reply that was cut is fetched over TCP.
     whole: bool,
     read_timeout: Duration,
+    begun: Instant,
     deadline: Instant,
 }
 
@@ -66,19 +67,15 @@ impl Question {
             Transport::PreferUdp => Over::Udp,
         };
         let whole = over == Over::Tcp || options.transport == Transport::PreferUdp || takes_more;
-        Self {
-            query,
-            over: asked_over,
-            whole,
-            read_timeout: options.read_timeout,
-            deadline: Instant::now() + QUESTION_TIMEOUT,
-        }
+        let begun = Instant::now();
+        let (read_timeout, deadline) = (options.read_timeout, begun + QUESTION_TIMEOUT);
+        Self { query, over: asked_over, whole, read_timeout, begun, deadline }
     }
 
-    /// Asks one upstream.
-    async fn ask<L: Line>(&self, upstream: Arc<Upstream<L>>) -> Reply<L> {
+    /// Asks one upstream, now.
+    async fn ask<L: Line>(&self, upstream: Arc<Upstream<L>>, now: Instant) -> Reply<L> {
         upstream.counters.requests.add();
-        let mut waiting = Waiting { upstream: &upstream, begun: Instant::now(), is_over: false };
+        let mut waiting = Waiting { upstream: &upstream, begun: now, is_over: false };
         let until = self.deadline.min(waiting.begun + self.read_timeout);
         let reply = upstream.line.exchange(&self.query, self.over, until).await;
         waiting.is_over = true;
@@ -118,7 +115,7 @@ impl<L> Drop for Waiting<'_, L> {
 /// Asks until there is an answer, or nobody left to ask.
 pub(super) async fn run<L: Line>(core: &Core<L>, question: Question) -> Result<Answer, Failure> {
     let set = core.upstreams.load_full();
-    let now = Instant::now();
+    let mut now = question.begun;
     let standings = set.standings(now);
     let standings = &standings[..set.0.len()];
     let mut steps = Steps::new(core, standings)?;
@@ -127,8 +124,8 @@ pub(super) async fn run<L: Line>(core: &Core<L>, question: Question) -> Result<A
     let mut failure = Failure::AllDown;
     let mut to_fail_over = set.0.len();
     let mut passed_over = None;
-    while let Some(upstream) = steps.next(&set, &question) {
-        let (upstream, reply) = ask_or_hedge(core, &set, &mut steps, &question, upstream).await;
+    while let Some(upstream) = steps.next(&set, &question, now) {
+        let (upstream, reply) = ask_or_hedge(core, &set, &mut steps, &question, upstream, now).await;
         let upstream = upstream.target.address;
         match reply {
             Ok(message) => {
@@ -142,25 +139,27 @@ pub(super) async fn run<L: Line>(core: &Core<L>, question: Question) -> Result<A
             Err(Lost { why: Why::Mismatched, .. }) => failure = Failure::Mismatch { upstream },
             Err(lost) => failure = Failure::NoReply { upstream, why: lost.text },
         }
+        now = Instant::now();
     }
     passed_over.ok_or(failure)
 }
 
-/// Asks an upstream, and another beside it if its reply is late.
+/// Asks an upstream now, and another beside it if its reply is late.
 async fn ask_or_hedge<L: Line>(
     core: &Core<L>,
     set: &Set<L>,
     steps: &mut Steps,
     question: &Question,
     upstream: Arc<Upstream<L>>,
+    now: Instant,
 ) -> Reply<L> {
     let same_again = steps.order.len() == 1;
     let patience = match upstream.latency.patience() {
         patience if same_again => patience.max(SAME_AGAIN_MIN),
         patience => patience,
     };
-    let mut first = pin!(question.ask(upstream.clone()));
-    if let Ok(reply) = timeout(patience, &mut first).await {
+    let mut first = pin!(question.ask(upstream.clone(), now));
+    if let Ok(reply) = timeout_at(now + patience, &mut first).await {
         return reply;
     }
     if upstream.is_late() {
@@ -168,7 +167,7 @@ async fn ask_or_hedge<L: Line>(
     }
     let Some(second) = steps.hedge(core, set, &upstream) else { return first.await };
     // Few questions have one.
-    let second = Box::pin(question.ask(second));
+    let second = Box::pin(question.ask(second, Instant::now()));
     match select(first, second).await {
         Either::Left((reply, _)) if is_good(&reply) => reply,
         Either::Left((reply, second)) => better(second.await, reply),
@@ -187,7 +186,7 @@ fn probe<L: Line>(core: &Core<L>, set: &Set<L>, standings: &[Standing], question
     let question = question.clone();
     upstream.checks.runtime.clone().spawn(async move {
         let mut stop = upstream.stop.clone();
-        let asked = pin!(question.ask(upstream));
+        let asked = pin!(question.ask(upstream, now));
         let ended = pin!(stop.changed());
         select(asked, ended).await;
     });
@@ -216,8 +215,8 @@ impl Steps {
         Ok(Self { order, step: 0, attempts_left, has_hedged: false })
     }
 
-    fn next<L>(&mut self, set: &Set<L>, question: &Question) -> Option<Arc<Upstream<L>>> {
-        if self.attempts_left == 0 || Instant::now() >= question.deadline {
+    fn next<L>(&mut self, set: &Set<L>, question: &Question, now: Instant) -> Option<Arc<Upstream<L>>> {
+        if self.attempts_left == 0 || now >= question.deadline {
             return None;
         }
         self.attempts_left -= 1;

@@ -3,7 +3,7 @@
 //! Nothing of a reply is believed before it has our id, our question and records that end where the
 //! message does: whatever else is sent to our port is somebody's guess.
 
-use std::{ops::Range, sync::Arc};
+use std::{io::IoSlice, ops::Range, sync::Arc};
 
 use crate::answers::{
     code,
@@ -82,6 +82,11 @@ impl Query {
     pub(super) fn write(&self, id: u16, buffer: &mut Vec<u8>) {
         buffer.extend_from_slice(&id.to_be_bytes());
         buffer.extend_from_slice(&self.octets[2..]);
+    }
+
+    /// The message, under an id as it is sent.
+    pub(super) fn parts<'m>(&'m self, id: &'m [u8; 2]) -> [IoSlice<'m>; 2] {
+        [IoSlice::new(id), IoSlice::new(&self.octets[id.len()..])]
     }
 
     /// Octets of the message.

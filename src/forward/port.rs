@@ -4,6 +4,8 @@
 //! only where id and question are right; wrong ones are counted and do not end the wait, but a port at which
 //! too many come is given up, with all that wait there. So is one of which the system says that nobody is at its
 //! other end.
+//!
+//! What is taken at a time goes out at a time, in one system call.
 
 use std::{
     cell::RefCell,
@@ -45,6 +47,7 @@ struct Desk {
 struct Waiting {
     id: u16,
     query: Query,
+    is_sent: bool,
     heard: Option<Heard>,
     is_answered: bool,
     waker: Option<Waker>,
@@ -59,8 +62,17 @@ pub(super) enum Heard {
     Mismatch,
     /// Too much that came was no reply to anything.
     Garbage,
+    /// The system says why it was not sent.
+    Unsent(Arc<io::Error>),
     /// The system says why nothing will come.
     Failed(Arc<io::Error>),
+}
+
+/// A question's place at a port.
+pub(super) struct Taken {
+    pub(super) id: u16,
+    /// Whether it is the first of those that are not sent yet.
+    pub(super) is_first: bool,
 }
 
 /// How a question left its port.
@@ -83,8 +95,6 @@ const DATAGRAM_OCTETS_MAX: usize = 65_535;
 thread_local! {
     /// One for each thread, not for each port.
     static DATAGRAM: RefCell<Box<[u8]>> = RefCell::new(vec![0; DATAGRAM_OCTETS_MAX].into());
-    /// A message on its way.
-    static MESSAGE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Port {
@@ -99,7 +109,7 @@ impl Port {
 
     /// Takes a question, under an id that nobody else had here. None where it takes no more, and where the same
     /// waits already: what is lost on one way is asked again on another, and nobody has two ids to guess.
-    pub(super) fn take(&self, query: &Query) -> Option<u16> {
+    pub(super) fn take(&self, query: &Query) -> Option<Taken> {
         let mut desk = self.desk();
         let waits = |waiting: &Waiting| Arc::ptr_eq(waiting.query.message(), query.message());
         if desk.is_over || desk.taken() == QUESTIONS_MAX || desk.waiting.iter().any(waits) {
@@ -111,26 +121,25 @@ impl Port {
                 break id;
             }
         };
-        desk.waiting.push(Waiting { id, query: query.clone(), heard: None, is_answered: false, waker: None });
-        Some(id)
+        let is_first = desk.waiting.iter().all(|waiting| waiting.is_sent);
+        let query = query.clone();
+        desk.waiting.push(Waiting { id, query, is_sent: false, heard: None, is_answered: false, waker: None });
+        Some(Taken { id, is_first })
     }
 
-    /// Sends a question that it has taken. Where nobody is at the other end, all that wait hear of it: the system
-    /// says so to whoever comes next.
-    pub(super) fn send(&self, id: u16, query: &Query) -> Result<(), Arc<io::Error>> {
-        let sent = MESSAGE.with_borrow_mut(|message| {
-            message.clear();
-            query.write(id, message);
-            // Such a socket has room for a datagram: nobody has to wait for that.
-            SockRef::from(&self.socket).send(message)
-        });
-        sent.map(drop).map_err(|error| {
-            let error = Arc::new(error);
-            if is_of_the_peer(&error) {
-                self.desk().end(&Heard::Failed(error.clone()));
+    /// Sends all questions that it has taken. Those that cannot be sent hear why.
+    pub(super) fn send(&self) {
+        let unsent = self.desk().unsent();
+        let mut left = &unsent[..];
+        while let Some(((id, _), others)) = left.split_first() {
+            match send(&self.socket, left) {
+                Ok(sent) => left = &left[sent.clamp(1, left.len())..],
+                Err(error) => {
+                    self.desk().has_not_sent(u16::from_be_bytes(*id), error);
+                    left = others;
+                }
             }
-            error
-        })
+        }
     }
 
     /// What a question has heard.
@@ -225,6 +234,21 @@ impl Desk {
         self.waiting.len() + self.left.len()
     }
 
+    /// What is to be sent now.
+    fn unsent(&mut self) -> Vec<Message> {
+        let unsent = self.waiting.iter_mut().filter(|waiting| !waiting.is_sent);
+        unsent.map(Waiting::is_being_sent).collect()
+    }
+
+    /// Where nobody is at the other end, all that wait hear of it: the system says so to whoever comes next.
+    fn has_not_sent(&mut self, id: u16, error: io::Error) {
+        let error = Arc::new(error);
+        if is_of_the_peer(&error) {
+            self.end(&Heard::Failed(error.clone()));
+        }
+        self.of(id).into_iter().for_each(|waiting| waiting.hears(Heard::Unsent(error.clone())));
+    }
+
     fn of(&mut self, id: u16) -> Option<&mut Waiting> {
         self.waiting.iter_mut().find(|waiting| waiting.id == id)
     }
@@ -259,6 +283,12 @@ impl Desk {
 }
 
 impl Waiting {
+    /// What is to be sent.
+    fn is_being_sent(&mut self) -> Message {
+        self.is_sent = true;
+        (self.id.to_be_bytes(), self.query.clone())
+    }
+
     /// A reply is not taken back by what comes behind it.
     fn hears(&mut self, heard: Heard) {
         if !matches!(self.heard, Some(Heard::Reply(_))) {
@@ -266,6 +296,32 @@ impl Waiting {
         }
         self.waker.take().into_iter().for_each(Waker::wake);
     }
+}
+
+/// An id as it is sent, and the message behind it.
+type Message = ([u8; 2], Query);
+
+/// Sends one of these messages or more; says how many. Such a socket has room for a datagram: nobody has to wait for
+/// that.
+///
+/// # Errors
+/// The first cannot be sent.
+fn send(socket: &UdpSocket, messages: &[Message]) -> io::Result<usize> {
+    #[cfg(target_os = "linux")]
+    if messages.len() > 1 {
+        return send_at_once(socket, messages);
+    }
+    let first = messages.first().map(|(id, query)| query.parts(id));
+    first.map_or(Ok(0), |parts| SockRef::from(socket).send_vectored(&parts).map(|_| 1))
+}
+
+#[cfg(target_os = "linux")]
+fn send_at_once(socket: &UdpSocket, messages: &[Message]) -> io::Result<usize> {
+    use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
+    let parts: Vec<_> = messages.iter().map(|(id, query)| query.parts(id)).collect();
+    let mut controls: [_; QUESTIONS_MAX] = std::array::from_fn(|_| SendAncillaryBuffer::default());
+    let headers = parts.iter().zip(&mut controls).map(|(parts, control)| MMsgHdr::new(parts, control));
+    Ok(sendmmsg(socket, &mut headers.collect::<Vec<_>>(), SendFlags::empty())?)
 }
 
 /// Whether an error is about who is asked, whatever is asked: an ICMP message that has come back.

@@ -15,12 +15,12 @@ use std::{
 };
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::net::UdpSocket;
+use tokio::{net::UdpSocket, task::yield_now};
 
 use super::{
     counters::{Counters, Proto, UpstreamCounters},
     message::Query,
-    port::{Heard, Left, Port},
+    port::{Heard, Left, Port, Taken},
 };
 
 /// The way to one upstream.
@@ -44,8 +44,11 @@ struct Kept {
 pub(super) struct Asked<'p> {
     ports: &'p Ports,
     port: Arc<Port>,
-    id: u16,
+    taken: Taken,
 }
+
+/// Sends what a port has taken when it is dropped: also where the one who was to do so is gone.
+struct Sending<'p>(&'p Port);
 
 /// Sockets that wait, of 2 KiB each: half a MiB for an upstream that was ever asked so much at a time. With more
 /// questions at a time others are made and closed.
@@ -65,19 +68,19 @@ impl Ports {
     pub(super) fn ask(&self, query: &Query) -> io::Result<Asked<'_>> {
         let mut kept = self.kept();
         if let Some(port) = &kept.open
-            && let Some(id) = port.take(query)
+            && let Some(taken) = port.take(query)
         {
             self.counters.connections_reused[Proto::Udp as usize].add();
-            return Ok(Asked { ports: self, port: port.clone(), id });
+            return Ok(Asked { ports: self, port: port.clone(), taken });
         }
         self.counters.connections_opened[Proto::Udp as usize].add();
         let port = self.open(&mut kept)?;
-        let Some(id) = port.take(query) else {
+        let Some(taken) = port.take(query) else {
             port.close();
             return Err(io::ErrorKind::NotConnected.into());
         };
         kept.open = Some(port.clone());
-        Ok(Asked { ports: self, port, id })
+        Ok(Asked { ports: self, port, taken })
     }
 
     /// A socket that hears the upstream alone.
@@ -130,9 +133,12 @@ impl Drop for Ports {
 }
 
 impl Asked<'_> {
-    /// Puts it on its way.
-    pub(super) fn send(&self, query: &Query) -> Result<(), Arc<io::Error>> {
-        self.port.send(self.id, query)
+    /// Puts it on its way, with those that take the same way at the same time: the first sends them all.
+    pub(super) async fn send(&self) {
+        if self.taken.is_first {
+            let _sending = Sending(&self.port);
+            yield_now().await;
+        }
     }
 
     /// For what the log says: where from.
@@ -145,21 +151,33 @@ impl Future for &Asked<'_> {
     type Output = Heard;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Heard> {
-        self.port.poll_heard(self.id, context)
+        self.port.poll_heard(self.taken.id, context)
     }
 }
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.ports.leave(&self.port, self.id);
+        self.ports.leave(&self.port, self.taken.id);
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.0.send();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, net::Ipv4Addr};
+    use std::{collections::BTreeSet, net::Ipv4Addr, pin::pin};
+
+    use futures_util::{
+        future::{join, join_all},
+        poll,
+    };
 
     use super::*;
+    use crate::forward::message;
 
     async fn upstream() -> UdpSocket {
         UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
@@ -201,7 +219,7 @@ mod tests {
         let asked: Vec<_> = (0..64).map(|_| ports.ask(&query(b"\x01a\0")).unwrap()).collect();
         let used: BTreeSet<_> = asked.iter().map(Asked::local_address).collect();
         assert_eq!(used.len(), 4);
-        let pairs: BTreeSet<_> = asked.iter().map(|asked| (asked.local_address(), asked.id)).collect();
+        let pairs: BTreeSet<_> = asked.iter().map(|asked| (asked.local_address(), asked.taken.id)).collect();
         assert_eq!(pairs.len(), 64);
         assert_eq!(ports.counters.connections_opened[Proto::Udp as usize].get(), 4);
         assert_eq!(ports.counters.connections_reused[Proto::Udp as usize].get(), 60);
@@ -213,7 +231,7 @@ mod tests {
         let ports = ports(&upstream, None);
         let queries = [query(b"\x01a\0"), query(b"\x01b\0"), query(b"\x01c\0")];
         let asked = queries.each_ref().map(|query| ports.ask(query).unwrap());
-        asked.iter().zip(&queries).for_each(|(asked, query)| asked.send(query).unwrap());
+        join_all(asked.iter().map(Asked::send)).await;
         let mut replies = vec![reply(&upstream).await, reply(&upstream).await, reply(&upstream).await];
         replies.reverse();
         for (message, client) in replies {
@@ -221,7 +239,7 @@ mod tests {
         }
         for (asked, query) in asked.iter().zip(&queries) {
             let heard = asked.await;
-            assert!(matches!(&heard, Heard::Reply(reply) if query.check(asked.id, reply).is_ok()), "{heard:?}");
+            assert!(matches!(&heard, Heard::Reply(reply) if query.check(asked.taken.id, reply).is_ok()), "{heard:?}");
         }
     }
 
@@ -231,7 +249,7 @@ mod tests {
         let ports = ports(&upstream, None);
         for replies in [1, 2] {
             let asked = ports.ask(&query(b"\x01a\0")).unwrap();
-            asked.send(&query(b"\x01a\0")).unwrap();
+            asked.send().await;
             let (message, client) = reply(&upstream).await;
             for _ in 0..replies {
                 upstream.send_to(&message, client).await.unwrap();
@@ -239,7 +257,7 @@ mod tests {
             assert!(matches!((&asked).await, Heard::Reply(_)));
             drop(asked);
             let next = ports.ask(&query(b"\x01b\0")).unwrap();
-            next.send(&query(b"\x01b\0")).unwrap();
+            next.send().await;
             // To the port that was.
             upstream.send_to(&message, client).await.unwrap();
             let (message, client) = reply(&upstream).await;
@@ -275,8 +293,7 @@ mod tests {
         let ports = ports(&upstream, None);
         let queries = [query(b"\x01a\0"), query(b"\x01b\0")];
         let [late, waits] = queries.each_ref().map(|query| ports.ask(query).unwrap());
-        late.send(&queries[0]).unwrap();
-        waits.send(&queries[1]).unwrap();
+        join(late.send(), waits.send()).await;
         drop(late);
         for _ in 0..2 {
             let (message, client) = reply(&upstream).await;
@@ -290,14 +307,48 @@ mod tests {
     async fn a_question_that_cannot_be_sent_takes_no_other_with_it() {
         let upstream = upstream().await;
         let ports = ports(&upstream, None);
-        let good = query(b"\x01a\0");
-        let asked = ports.ask(&good).unwrap();
-        asked.send(&good).unwrap();
-        let long = Query::read(&longer_than_a_datagram()).unwrap();
-        assert!(ports.ask(&long).unwrap().send(&long).is_err());
-        let (message, client) = reply(&upstream).await;
-        upstream.send_to(&message, client).await.unwrap();
-        assert!(matches!((&asked).await, Heard::Reply(_)));
+        let queries = [query(b"\x01a\0"), Query::read(&longer_than_a_datagram()).unwrap(), query(b"\x01b\0")];
+        let asked = queries.each_ref().map(|query| ports.ask(query).unwrap());
+        join_all(asked.iter().map(Asked::send)).await;
+        let [before, long, behind] = &asked;
+        for other in [before, behind] {
+            let (message, client) = reply(&upstream).await;
+            upstream.send_to(&message, client).await.unwrap();
+            assert!(matches!(other.await, Heard::Reply(_)));
+        }
+        assert!(matches!(long.await, Heard::Unsent(error) if error.raw_os_error() == Some(libc::EMSGSIZE)));
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_before_its_question_is_sent_takes_no_other_with_it() {
+        let upstream = upstream().await;
+        let ports = ports(&upstream, None);
+        let [first, second] = [b"\x01a\0", b"\x01b\0"].map(|name| ports.ask(&query(name)).unwrap());
+        {
+            let mut sending = pin!(first.send());
+            assert!(poll!(&mut sending).is_pending());
+            second.send().await;
+        }
+        drop(first);
+        let ids = [reply(&upstream).await, reply(&upstream).await].map(|(message, _)| message::id(&message));
+        assert!(ids.contains(&Some(second.taken.id)), "{ids:?}");
+    }
+
+    #[tokio::test]
+    async fn where_nobody_is_at_the_other_end_all_hear_of_it() {
+        let gone = upstream().await;
+        let ports = ports(&gone, None);
+        drop(gone);
+        let asked = [b"\x01a\0", b"\x01b\0", b"\x01c\0"].map(|name| ports.ask(&query(name)).unwrap());
+        join_all(asked.iter().map(Asked::send)).await;
+        for asked in &asked {
+            let heard = asked.await;
+            assert!(matches!(&heard, Heard::Unsent(why) | Heard::Failed(why) if is_refused(why)), "{heard:?}");
+        }
+    }
+
+    fn is_refused(error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::ConnectionRefused
     }
 
     /// What a client may ask over TCP: an EDNS option of 65,500 octets.

@@ -26,7 +26,7 @@ pub(super) async fn exchange(ports: &Ports, query: &Query, mut until: Instant) -
     let lost = |verb: &str, why, error: &dyn fmt::Display| {
         Lost::new(why, format_args!("{verb} udp {}->{to}: {error}", asked.local_address()))
     };
-    asked.send(query).map_err(|error| lost("write", why(&error), &error))?;
+    asked.send().await;
     let mismatched = || lost("read", Why::Mismatched, &"replies to other questions");
     let mut is_mismatched = false;
     loop {
@@ -38,6 +38,7 @@ pub(super) async fn exchange(ports: &Ports, query: &Query, mut until: Instant) -
                 until = until.min(Instant::now() + MISMATCH_PATIENCE);
             }
             Ok(Heard::Garbage) => return Err(mismatched()),
+            Ok(Heard::Unsent(error)) => return Err(lost("write", why(&error), &error)),
             Ok(Heard::Failed(error)) => return Err(lost("read", why(&error), &error)),
             Err(_) if is_mismatched => return Err(mismatched()),
             Err(_) => return Err(lost("read", Why::Silent, &"i/o timeout")),
