@@ -1,9 +1,9 @@
 //! Processor time: of a change, and of a query while nothing that concerns DNS changes and while it does.
 //!
-//! Each round has four phases, so that each cost is a difference of neighbours:
+//! Each round has five phases, so that each cost is a difference of neighbours:
 //!
 //! ```text
-//! idle    changes    queries, and changes of other objects    queries and changes
+//! idle    changes    changes, which curl reads too    queries, and changes of other objects    queries and changes
 //! ```
 //!
 //! The other objects keep the control plane as busy as changes of endpoints do. Without them the last
@@ -18,7 +18,10 @@ use std::{
 
 use crate::{
     changes::{Changes, Of, Streamed},
+    control_plane::ControlPlane,
+    reader::Reader,
     servers::Server,
+    usage,
 };
 
 /// What a round gave.
@@ -29,6 +32,8 @@ pub(crate) struct Round {
     pub(crate) change: f64,
     /// The same with it.
     pub(crate) change_all_in: f64,
+    /// Microseconds of a change that curl takes to read it. None without curl.
+    pub(crate) read: Option<f64>,
     /// None without dnsperf.
     pub(crate) queries: Option<Queries>,
 }
@@ -46,6 +51,7 @@ pub(crate) struct Queries {
 
 /// How everything is measured.
 pub(crate) struct Plan<'a> {
+    pub(crate) plane: &'a ControlPlane,
     /// Of a phase.
     pub(crate) seconds: u32,
     /// Changes a second.
@@ -64,9 +70,9 @@ struct Load {
 
 pub(crate) fn round(server: &Server, changes: &Changes<'_>, plan: &Plan<'_>) -> Round {
     let duration = Duration::from_secs(plan.seconds.into());
-    let (_, idle) = used(server, || thread::sleep(duration));
-    let ((_, streamed), alone) =
-        used(server, || changes.during(Of::Endpoints, plan.changes, || thread::sleep(duration)));
+    let (_, idle) = used(server.id(), || thread::sleep(duration));
+    let stream = || changes.during(Of::Endpoints, plan.changes, || thread::sleep(duration)).1;
+    let (streamed, alone) = used(server.id(), stream);
     // Changes cannot be told from what happens anyway; seconds can.
     let without_idle = alone.micros - idle.a_second() * alone.seconds;
     let of_change = |micros: f64, Streamed { changes, .. }: Streamed| micros / changes as f64;
@@ -74,12 +80,16 @@ pub(crate) fn round(server: &Server, changes: &Changes<'_>, plan: &Plan<'_>) -> 
         idle: idle.a_second(),
         change: of_change(without_idle, streamed),
         change_all_in: of_change(alone.micros, streamed),
+        read: Reader::start(plan.plane).map(|reader| {
+            let (streamed, read) = used(reader.id(), stream);
+            of_change(read.micros, streamed)
+        }),
         queries: queries(server, changes, plan, &idle, alone.a_second()),
     }
 }
 
 fn queries(server: &Server, changes: &Changes<'_>, plan: &Plan<'_>, idle: &Used, changing: f64) -> Option<Queries> {
-    let loaded = |of| used(server, || changes.during(of, plan.changes, || load(server, plan)));
+    let loaded = |of| used(server.id(), || changes.during(of, plan.changes, || load(server, plan)));
     let ((quiet_load, _), quiet) = loaded(Of::Others);
     let quiet_load = quiet_load?;
     let ((both_load, _), both) = loaded(Of::Endpoints);
@@ -117,9 +127,10 @@ impl Used {
     }
 }
 
-fn used<T>(server: &Server, work: impl FnOnce() -> T) -> (T, Used) {
-    let (started, before) = (Instant::now(), server.cpu());
+fn used<T>(process: u32, work: impl FnOnce() -> T) -> (T, Used) {
+    let cpu = || usage::cpu(process).expect("its processor time");
+    let (started, before) = (Instant::now(), cpu());
     let seen = work();
-    let micros = (server.cpu() - before).as_secs_f64() * 1e6;
+    let micros = (cpu() - before).as_secs_f64() * 1e6;
     (seen, Used { micros, seconds: started.elapsed().as_secs_f64() })
 }

@@ -44,6 +44,7 @@ mod costs;
 mod filling;
 mod outage;
 mod propagation;
+mod reader;
 mod servers;
 mod size;
 mod table;
@@ -55,7 +56,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::{
     ask::{Question, set},
-    changes::{Changes, Streamed},
+    changes::{Changes, Of, Streamed},
     cluster::Service,
     control_plane::{ADMIN, ControlPlane, PROGRAMS},
     costs::{Plan, Queries, Round},
@@ -96,7 +97,7 @@ struct Options {
     /// How often costs are measured
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// How long each of the four phases of such a round is
+    /// How long each of the five phases of such a round is
     #[arg(long, default_value_t = 20)]
     seconds: u32,
     /// Changes a second
@@ -105,7 +106,7 @@ struct Options {
     /// Queries a second
     #[arg(long, default_value_t = 10_000)]
     queries: u32,
-    /// How many changes are watched until they show
+    /// How many changes are watched until they show, in a quiet cluster and again while others stream in
     #[arg(long, default_value_t = 300)]
     samples: usize,
     /// What `cargo bench` adds to every command line
@@ -133,7 +134,8 @@ struct Figures {
     starts: Vec<f64>,
     settled: Vec<Memory>,
     rounds: Vec<Round>,
-    propagation: Vec<Sample>,
+    quiet: Vec<Sample>,
+    busy: Vec<Sample>,
     streamed: Option<Streamed>,
     outage: Option<Outage>,
 }
@@ -179,9 +181,11 @@ impl Bench<'_> {
         if self.does(What::Propagation) {
             self.tell(&figures.name, "propagation");
             let services = self.headless(self.options.samples);
-            let (samples, streamed) =
-                propagation::samples(server.address, self.changes, self.options.changes, &services);
-            (figures.propagation, figures.streamed) = (samples, Some(streamed));
+            figures.quiet = propagation::samples(server.address, self.changes, &services);
+            let (busy, streamed) = self.changes.during(Of::Endpoints, self.options.changes, || {
+                propagation::samples(server.address, self.changes, &services)
+            });
+            (figures.busy, figures.streamed) = (busy, Some(streamed));
         }
         if self.does(What::Outage) {
             self.tell(&figures.name, "outage");
@@ -212,7 +216,7 @@ impl Bench<'_> {
         let drawn = Questions::draw(&self.size.cluster(), &Mix::default());
         drawn.write_for_dnsperf(&questions).expect("a file of questions");
         let Options { seconds, changes, queries, rounds, .. } = *self.options;
-        let plan = Plan { seconds, changes, queries, questions: &questions };
+        let plan = Plan { plane: self.plane, seconds, changes, queries, questions: &questions };
         let round = |number| {
             self.tell(name, &format!("costs, process {}, round {number} of {rounds}", server.id()));
             costs::round(server, self.changes, &plan)

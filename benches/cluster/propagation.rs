@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     ask::{Client, Over, Question},
-    changes::{Changes, MEASURED, Of, Streamed},
+    changes::{Changes, MEASURED},
 };
 
 /// One change. In milliseconds.
@@ -32,16 +32,9 @@ const PACE: Duration = Duration::from_millis(100);
 /// A change that does not show after so long is missing.
 const MISSING: Duration = Duration::from_secs(20);
 
-/// One sample of each of these headless Services, one after the other, while changes stream in.
-pub(crate) fn samples(
-    server: SocketAddr,
-    changes: &Changes<'_>,
-    rate: u32,
-    services: &[(String, String)],
-) -> (Vec<Sample>, Streamed) {
-    changes.during(Of::Endpoints, rate, || {
-        services.iter().map(|(namespace, name)| sample(server, changes, namespace, name)).collect()
-    })
+/// One sample of each of these headless Services, one after the other.
+pub(crate) fn samples(server: SocketAddr, changes: &Changes<'_>, services: &[(String, String)]) -> Vec<Sample> {
+    services.iter().map(|(namespace, name)| sample(server, changes, namespace, name)).collect()
 }
 
 fn sample(server: SocketAddr, changes: &Changes<'_>, namespace: &str, service: &str) -> Sample {

@@ -132,10 +132,6 @@ impl Server {
         }
     }
 
-    pub(crate) fn cpu(&self) -> Duration {
-        usage::cpu(self.process.id()).expect("its processor time")
-    }
-
     pub(crate) fn memory(&self) -> Memory {
         usage::memory(self.process.id()).expect("its memory")
     }
@@ -144,7 +140,7 @@ impl Server {
         usage::forget_peak(self.process.id()).expect("a peak that can be reset");
     }
 
-    /// The number of its process, for a profiler.
+    /// The number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Figures, size::Size};
+use crate::{Figures, propagation::Sample, size::Size};
 
 /// A figure of a server; none where it was not measured.
 type Figure = fn(&Figures) -> Option<String>;
@@ -29,13 +29,16 @@ pub(crate) fn print(figures: &[Figures], size: Size) {
     }
 }
 
-const ROWS: [(&str, Figure); 18] = [
+const ROWS: [(&str, Figure); 22] = [
     ("start to the first right answer, s: median (min-max)", |it| spread(it.starts.iter().copied(), 2)),
     ("resident memory after that, MB", |it| spread(it.settled.iter().map(|memory| memory.now), 1)),
     ("its peak until then, MB", |it| spread(it.settled.iter().map(|memory| memory.peak), 1)),
     ("CPU when idle, µs a second", |it| spread(it.rounds.iter().map(|round| round.idle), 0)),
     ("CPU of a change, µs", |it| spread(it.rounds.iter().map(|round| round.change), 1)),
     ("the same with what it takes when idle, µs", |it| spread(it.rounds.iter().map(|round| round.change_all_in), 1)),
+    ("CPU of curl, which only reads the same change, µs", |it| {
+        spread(it.rounds.iter().filter_map(|round| round.read), 1)
+    }),
     ("CPU of a query while other objects change, µs", |it| spread(it.queries().map(|queries| queries.quiet), 2)),
     ("while endpoints change, µs", |it| spread(it.queries().map(|queries| queries.changing), 2)),
     ("the ratio of the two", |it| spread(it.queries().map(|queries| queries.changing / queries.quiet), 2)),
@@ -46,11 +49,16 @@ const ROWS: [(&str, Figure); 18] = [
         it.queries().next()?;
         Some(it.queries().map(|queries| queries.lost).sum::<u64>().to_string())
     }),
-    ("acknowledged change to changed answer, ms: p50 / p90 / p99 / max", |it| {
-        percentiles(it.propagation.iter().map(|sample| sample.since_acknowledged))
+    ("acknowledged change to changed answer in a quiet cluster, ms: p50 / p90 / p99 / max", |it| {
+        percentiles(&it.quiet, |sample| sample.since_acknowledged)
     }),
-    ("from a bare watch's event to it, ms", |it| percentiles(it.propagation.iter().map(|sample| sample.since_seen))),
-    ("from the write to it, ms", |it| percentiles(it.propagation.iter().map(|sample| sample.since_written))),
+    ("from a bare watch's event to it", |it| percentiles(&it.quiet, |sample| sample.since_seen)),
+    ("from the write to it", |it| percentiles(&it.quiet, |sample| sample.since_written)),
+    ("acknowledged change to changed answer while others stream in", |it| {
+        percentiles(&it.busy, |sample| sample.since_acknowledged)
+    }),
+    ("from a bare watch's event to it", |it| percentiles(&it.busy, |sample| sample.since_seen)),
+    ("from the write to it", |it| percentiles(&it.busy, |sample| sample.since_written)),
     ("changes a second meanwhile", |it| it.streamed.map(|streamed| format!("{:.0}", streamed.a_second))),
     ("API server killed and back: resident memory, its peak, MB", |it| {
         let memory = it.outage.as_ref()?.memory;
@@ -71,8 +79,8 @@ fn spread(values: impl Iterator<Item = f64>, decimals: usize) -> Option<String> 
     }
 }
 
-fn percentiles(values: impl Iterator<Item = f64>) -> Option<String> {
-    let values = sorted(values);
+fn percentiles(samples: &[Sample], since: fn(&Sample) -> f64) -> Option<String> {
+    let values = sorted(samples.iter().map(since));
     let most = values.last()?;
     let [half, ninety, ninety_nine] = [50, 90, 99].map(|part| values[(values.len() - 1) * part / 100]);
     Some(format!("{half:.2} / {ninety:.2} / {ninety_nine:.2} / {most:.2}"))
