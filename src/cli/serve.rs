@@ -122,7 +122,7 @@ impl Drop for PidFile<'_> {
     }
 }
 
-/// Each question that is forwarded has a socket of its own, and the usual limit is for programs that have few.
+/// Questions that are forwarded take many sockets, and the usual limit is for programs that have few.
 fn raise_file_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(FILES_NEEDED..) => {}

@@ -186,7 +186,7 @@ fn probe<L: Line>(core: &Core<L>, set: &Set<L>, standings: &[Standing], question
     let question = question.clone();
     upstream.checks.runtime.clone().spawn(async move {
         let mut stop = upstream.stop.clone();
-        let asked = pin!(question.ask(upstream, now));
+        let asked = pin!(question.ask(upstream, Instant::now()));
         let ended = pin!(stop.changed());
         select(asked, ended).await;
     });

@@ -71,8 +71,19 @@ pub(super) enum Heard {
 /// A question's place at a port.
 pub(super) struct Taken {
     pub(super) id: u16,
-    /// Whether it is the first of those that are not sent yet.
-    pub(super) is_first: bool,
+    /// When it is sent, with what is not sent by then.
+    pub(super) sent: Sent,
+}
+
+/// When a question is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It is the first of those that are not: when others have had time to take a place.
+    Soon,
+    /// With the first.
+    With,
+    /// It has the last place.
+    Now,
 }
 
 /// How a question left its port.
@@ -122,9 +133,14 @@ impl Port {
             }
         };
         let is_first = desk.waiting.iter().all(|waiting| waiting.is_sent);
+        let sent = match is_first {
+            _ if desk.taken() + 1 == QUESTIONS_MAX => Sent::Now,
+            true => Sent::Soon,
+            false => Sent::With,
+        };
         let query = query.clone();
         desk.waiting.push(Waiting { id, query, is_sent: false, heard: None, is_answered: false, waker: None });
-        Some(Taken { id, is_first })
+        Some(Taken { id, sent })
     }
 
     /// Sends all questions that it has taken. Those that cannot be sent hear why.
@@ -132,11 +148,13 @@ impl Port {
         let unsent = self.desk().unsent();
         let mut left = &unsent[..];
         while let Some(((id, _), others)) = left.split_first() {
+            // Of an error behind the first the system speaks only if it is still there when that one is tried again:
+            // of an ICMP message in between nobody hears, as where the network sends none.
             match send(&self.socket, left) {
                 Ok(sent) => left = &left[sent.clamp(1, left.len())..],
                 Err(error) => {
-                    self.desk().has_not_sent(u16::from_be_bytes(*id), error);
-                    left = others;
+                    let goes_on = self.desk().goes_on_without(u16::from_be_bytes(*id), error);
+                    left = if goes_on { others } else { &[] };
                 }
             }
         }
@@ -236,17 +254,23 @@ impl Desk {
 
     /// What is to be sent now.
     fn unsent(&mut self) -> Vec<Message> {
-        let unsent = self.waiting.iter_mut().filter(|waiting| !waiting.is_sent);
-        unsent.map(Waiting::is_being_sent).collect()
+        let mut unsent = Vec::new();
+        if !self.is_over && self.waiting.iter().any(|waiting| !waiting.is_sent) {
+            unsent.reserve_exact(self.waiting.len());
+            unsent.extend(self.waiting.iter_mut().filter(|waiting| !waiting.is_sent).map(Waiting::is_being_sent));
+        }
+        unsent
     }
 
-    /// Where nobody is at the other end, all that wait hear of it: the system says so to whoever comes next.
-    fn has_not_sent(&mut self, id: u16, error: io::Error) {
+    /// A question cannot be sent; whether others can. Where nobody is at the other end, all that wait hear of it: the
+    /// system says so to whoever comes next.
+    fn goes_on_without(&mut self, id: u16, error: io::Error) -> bool {
         let error = Arc::new(error);
         if is_of_the_peer(&error) {
             self.end(&Heard::Failed(error.clone()));
         }
         self.of(id).into_iter().for_each(|waiting| waiting.hears(Heard::Unsent(error.clone())));
+        !self.is_over
     }
 
     fn of(&mut self, id: u16) -> Option<&mut Waiting> {
@@ -261,7 +285,7 @@ impl Desk {
         if id.is_some_and(|id| self.left.contains(&id)) {
             return;
         }
-        let waiting = id.and_then(|id| self.of(id));
+        let waiting = id.and_then(|id| self.of(id)).filter(|waiting| waiting.is_sent);
         let checked = waiting.map(|waiting| (waiting.query.check(waiting.id, reply), waiting));
         match checked {
             Some((Ok(()), waiting)) => return waiting.hears(Heard::Reply(Bytes::copy_from_slice(reply))),
@@ -301,8 +325,7 @@ impl Waiting {
 /// An id as it is sent, and the message behind it.
 type Message = ([u8; 2], Query);
 
-/// Sends one of these messages or more; says how many. Such a socket has room for a datagram: nobody has to wait for
-/// that.
+/// Sends one of these messages or more; says how many. Such a socket has room for them: nobody has to wait for that.
 ///
 /// # Errors
 /// The first cannot be sent.

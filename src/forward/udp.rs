@@ -49,8 +49,8 @@ pub(super) async fn exchange(ports: &Ports, query: &Query, mut until: Instant) -
 /// Whose fault an error is. Neither a machine that has run out of something nor a query that is too long
 /// says anything of an upstream.
 pub(super) fn why(error: &io::Error) -> Why {
-    const OURS: [i32; 6] =
-        [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EMSGSIZE];
+    const OURS: [i32; 7] =
+        [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EMSGSIZE];
     match error.raw_os_error() {
         Some(code) if OURS.contains(&code) => Why::Ours,
         _ if error.kind() == io::ErrorKind::TimedOut => Why::Silent,
