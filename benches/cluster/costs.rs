@@ -3,7 +3,7 @@
 //! Each round has five phases, so that each cost is a difference of neighbours:
 //!
 //! ```text
-//! idle    changes    changes, which curl reads too    queries, and changes of other objects    queries and changes
+//! idle    changes    queries, and changes of other objects    queries and changes    changes, which curl reads too
 //! ```
 //!
 //! The other objects keep the control plane as busy as changes of endpoints do. Without them the last
@@ -32,10 +32,10 @@ pub(crate) struct Round {
     pub(crate) change: f64,
     /// The same with it.
     pub(crate) change_all_in: f64,
-    /// Microseconds of a change that curl takes to read it. None without curl.
-    pub(crate) read: Option<f64>,
     /// None without dnsperf.
     pub(crate) queries: Option<Queries>,
+    /// Microseconds of a change that curl takes to read it. None without curl.
+    pub(crate) read: Option<f64>,
 }
 
 /// Microseconds of a query.
@@ -80,11 +80,11 @@ pub(crate) fn round(server: &Server, changes: &Changes<'_>, plan: &Plan<'_>) -> 
         idle: idle.a_second(),
         change: of_change(without_idle, streamed),
         change_all_in: of_change(alone.micros, streamed),
+        queries: queries(server, changes, plan, &idle, alone.a_second()),
         read: Reader::start(plan.plane).map(|reader| {
             let (streamed, read) = used(reader.id(), stream);
             of_change(read.micros, streamed)
         }),
-        queries: queries(server, changes, plan, &idle, alone.a_second()),
     }
 }
 
