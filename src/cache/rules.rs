@@ -73,13 +73,22 @@ impl Cache {
     pub fn shown(&self, question: &Question<'_>, reply: &Foreign) -> Shown {
         Shown {
             authenticated: may_be_authenticated(question) && reply.is_authenticated(),
-            ttl: Ttl::All(self.ttl_secs(Class::of(reply), reply)),
+            ttl: Ttl::All(self.ttl_secs(reply)),
             ..reply.as_it_came()
         }
     }
 
-    /// What a TTL of somebody else's reply, or of our own, becomes on its way through this cache.
-    pub fn clamp_secs(&self, ttl_secs: u32, is_denial: bool) -> u32 {
+    /// What the TTL of all records of a reply becomes on its way through this cache, whoever made it.
+    pub fn ttl_secs(&self, reply: &Foreign) -> u32 {
+        match (Class::of(reply), reply.kind()) {
+            (Class::Failure, _) => self.options.servfail.as_secs() as u32,
+            (Class::Denial, _) => self.clamp_secs(reply.denial_ttl_secs().unwrap_or(BARE_TTL_SECS), true),
+            (_, Kind::NoError) => self.clamp_secs(reply.min_ttl_secs().unwrap_or(BARE_TTL_SECS), false),
+            _ => self.clamp_secs(BARE_TTL_SECS, false),
+        }
+    }
+
+    fn clamp_secs(&self, ttl_secs: u32, is_denial: bool) -> u32 {
         let kept = if is_denial { &self.options.denial } else { &self.options.success };
         ttl_secs.max(kept.ttl_secs_min).min(kept.ttl_secs_max)
     }
@@ -107,7 +116,7 @@ impl Cache {
             return reply.as_it_came();
         }
         let class = Class::of(reply);
-        let ttl_secs = self.ttl_secs(class, reply);
+        let ttl_secs = self.ttl_secs(reply);
         let disabled = if class.is_denial() { &self.disable_denial } else { &self.disable_success };
         if ttl_secs > 0 && is_kept(class, reply) && !disabled.has(name) {
             let entry = Entry::new(reply.clone(), ttl_secs, now);
@@ -148,16 +157,6 @@ impl Cache {
         self.denial.insert(asked, Arc::new(entry));
         if let Some(positive) = self.success.peek(asked) {
             positive.shadow();
-        }
-    }
-
-    /// The TTL of a reply and of all its records.
-    fn ttl_secs(&self, class: Class, reply: &Foreign) -> u32 {
-        match (class, reply.kind()) {
-            (Class::Failure, _) => self.options.servfail.as_secs() as u32,
-            (Class::Denial, _) => self.clamp_secs(reply.denial_ttl_secs().unwrap_or(BARE_TTL_SECS), true),
-            (_, Kind::NoError) => self.clamp_secs(reply.min_ttl_secs().unwrap_or(BARE_TTL_SECS), false),
-            _ => self.clamp_secs(BARE_TTL_SECS, false),
         }
     }
 }

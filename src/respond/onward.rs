@@ -24,7 +24,7 @@ use super::{
 use crate::{
     answers::{
         code,
-        foreign::{Foreign, Kind, Shown, Ttl},
+        foreign::{Foreign, Shown, Ttl},
         question::{self, Packet, QueryName, Question},
         reply::{Reply, Targets},
         why::Why,
@@ -199,10 +199,7 @@ impl Onward {
         let cache = server.and_then(|server| server.stages.cache.as_deref());
         // One for some zones only is for those of others.
         let cache = cache.filter(|cache| cache.options().zones.is_empty());
-        let ttl = match (cache, reply.min_ttl_secs()) {
-            (Some(cache), Some(ttl_secs)) => Ttl::All(cache.clamp_secs(ttl_secs, reply.kind() != Kind::NoError)),
-            _ => Ttl::AsIs,
-        };
+        let ttl = cache.map_or(Ttl::AsIs, |cache| Ttl::All(cache.ttl_secs(&reply)));
         Said { shown: Shown { ttl, ..reply.as_it_came() }, reply: Arc::new(reply), books }
     }
 

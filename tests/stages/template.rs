@@ -35,6 +35,14 @@ fn names_are_blocked_as_on_aks() {
 }
 
 #[test]
+fn records_of_an_error_have_the_ttl_that_a_cache_gives_to_errors() {
+    let running = Running::start(
+        "cache 30\ntemplate IN A tpl.test {\nrcode NXDOMAIN\nanswer \"{{ .Name }} 60 IN A 192.0.2.8\"\n}",
+    );
+    assert_eq!(running.ask("a.tpl.test.", A), ["NXDomain AA", "a.tpl.test. 5 A 192.0.2.8"]);
+}
+
+#[test]
 fn a_cname_is_followed_for_who_asks_for_addresses() {
     let running = Running::start(
         "template IN ANY foogle.com {\nmatch ^foogle\\.com\\.$\nanswer \"foogle.com 60 IN CNAME alias.example.com\"\n}\n\

@@ -173,8 +173,15 @@ fn a_reply_to_another_question_is_dropped_and_counted() {
 }
 
 #[test]
-fn ttls_of_our_own_answers_have_the_same_bounds() {
-    let cache = Bench::new(|_| {}).cache;
-    assert_eq!([0, 30, 28_800].map(|secs| cache.clamp_secs(secs, false)), [5, 30, 3600]);
-    assert_eq!(cache.clamp_secs(28_800, true), 1800);
+fn the_ttl_of_a_reply_is_bounded_by_what_it_is() {
+    let bench = Bench::new(|options| options.denial.ttl_secs_max = 40);
+    let ttl_secs = |said: &Said| bench.cache.ttl_secs(&said.to(&www()));
+    assert_eq!([0, 30, 28_800].map(|secs| ttl_secs(&Said::a(secs))), [5, 30, 3600]);
+    assert_eq!([30, 28_800].map(|secs| ttl_secs(&Said::nxdomain(secs))), [30, 40]);
+    let denies_with_records = Said::rcode(code::NOERROR).with(0, code::TXT, 60, b"\x01x").soa(60);
+    assert_eq!(ttl_secs(&denies_with_records), 40);
+    // Errors that have records all the same, as a template may make them.
+    for rcode in [code::NXDOMAIN, code::REFUSED] {
+        assert_eq!(ttl_secs(&Said::rcode(rcode).with(0, code::A, 60, &[192, 0, 2, 1])), 5);
+    }
 }
