@@ -8,25 +8,31 @@ use crate::records::name::{LABEL_OCTETS_MAX, NAME_OCTETS_MAX, same};
 
 /// The octets of a message header (RFC 1035 section 4.1.1).
 pub const HEADER_OCTETS: usize = 12;
+/// Room for the reply to whatever is turned away.
+pub const REJECTION_OCTETS_MAX: usize = HEADER_OCTETS + NAME_OCTETS_MAX + KIND_OCTETS;
+/// QTYPE and QCLASS.
+const KIND_OCTETS: usize = 4;
 
 /// What a packet is.
 #[derive(Debug)]
 pub enum Packet<'p> {
     /// Not for us: a response, or too short to be answered.
     Ignored,
-    /// Turned away with a header and nothing else.
-    Rejected(Rejection),
+    /// Turned away.
+    Rejected(Rejection<'p>),
     /// A question.
     Question(Question<'p>),
 }
 
-/// A packet that is answered with a bare header.
+/// A packet that is answered with a header, and its question where that is what clients look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rejection {
+pub struct Rejection<'p> {
     /// Of the message.
     pub id: u16,
     /// The header's flags for the reply, rcode included.
     pub flags: u16,
+    /// The question section; empty where there is none in the reply.
+    pub question: &'p [u8],
 }
 
 /// One question and what matters for answering it.
@@ -158,7 +164,8 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     if flags & QR != 0 {
         return Packet::Ignored;
     }
-    let rejected = |rcode: u16, kept: u16| Packet::Rejected(Rejection { id, flags: QR | flags & kept | rcode });
+    let rejected =
+        |rcode: u16, kept: u16| Packet::Rejected(Rejection { id, flags: QR | flags & kept | rcode, question: &[] });
     let opcode = opcode(flags);
     if opcode != code::OPCODE_QUERY && opcode != code::OPCODE_NOTIFY {
         return rejected(code::NOTIMP, OPCODE | RD | CD);
@@ -174,7 +181,22 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     }
     match read_body(body, id, flags, counts, name) {
         Some(packet) => packet,
-        None => rejected(code::FORMERR, RD | CD),
+        None => {
+            let flags = QR | flags & (RD | CD) | code::FORMERR;
+            Packet::Rejected(Rejection { id, flags, question: section(packet) })
+        }
+    }
+}
+
+/// The question section of a message that is not answered as it should be. Empty where there is not one question, or
+/// it cannot be read.
+#[cold]
+pub fn section(message: &[u8]) -> &[u8] {
+    let Some((header, body)) = message.split_first_chunk::<HEADER_OCTETS>() else { return &[] };
+    let mut name = QueryName::new();
+    match name.read(body) {
+        Some(()) if header[4..6] == [0, 1] => body.get(..name.wire().len() + KIND_OCTETS).unwrap_or_default(),
+        _ => &[],
     }
 }
 

@@ -96,9 +96,8 @@ impl<'o> Reply<'o> {
 
     /// The reply to an unknown version of EDNS: an OPT record of no size, and nothing else (behaviour B3).
     pub fn finish_bad_version(&mut self, question: &Question<'_>) -> usize {
-        self.length = HEADER_OCTETS;
         self.push_opt(0, false, code::BADVERS, &[], None);
-        self.write_header(question.id, self.flags, 0)
+        self.write_header(question.id, self.flags, 1)
     }
 
     #[inline]
@@ -307,12 +306,15 @@ impl Sink for Reply<'_> {
     }
 }
 
-/// Writes the bare header of a packet that is turned away.
-pub fn reject(rejection: Rejection, buffer: &mut [u8]) -> usize {
-    buffer[..HEADER_OCTETS].fill(0);
-    buffer[..2].copy_from_slice(&rejection.id.to_be_bytes());
-    buffer[2..4].copy_from_slice(&rejection.flags.to_be_bytes());
-    HEADER_OCTETS
+/// Writes the reply to a packet that is turned away, into at least
+/// [`REJECTION_OCTETS_MAX`](question::REJECTION_OCTETS_MAX) octets. Says how many it has.
+pub fn reject(rejection: Rejection<'_>, buffer: &mut [u8]) -> usize {
+    let Rejection { id, flags, question } = rejection;
+    let words = [id, flags, u16::from(!question.is_empty()), 0, 0, 0].map(u16::to_be_bytes);
+    let octets = HEADER_OCTETS + question.len();
+    buffer[..HEADER_OCTETS].copy_from_slice(words.as_flattened());
+    buffer[HEADER_OCTETS..octets].copy_from_slice(question);
+    octets
 }
 
 /// Options that a reply repeats: in order NSID, EXPIRE, COOKIE, KEEPALIVE and PADDING (behaviour B3).

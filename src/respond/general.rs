@@ -8,7 +8,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, LazyLock,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Instant,
@@ -18,12 +18,12 @@ use hickory_proto::{
     ProtoError,
     op::{Edns, Header, HeaderCounts, Message, Metadata, ResponseCode},
     rr::{Record, rdata::opt::EdnsOption},
-    serialize::binary::{BinDecoder, BinEncodable, BinEncoder},
+    serialize::binary::{BinEncodable, BinEncoder},
 };
 use hickory_server::{
     net::{runtime::Time, xfer::Protocol},
     server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
-    zone_handler::{MessageResponse, MessageResponseBuilder, Queries},
+    zone_handler::{MessageResponse, MessageResponseBuilder},
 };
 
 use super::{
@@ -35,7 +35,7 @@ use super::{
 };
 use crate::answers::{
     code,
-    question::{self, HEADER_OCTETS, Options, Packet, Question, TC},
+    question::{self, HEADER_OCTETS, Options, Packet, Question, REJECTION_OCTETS_MAX, TC},
     reply,
     why::Why,
 };
@@ -76,9 +76,6 @@ struct Answer {
     ending: Ending,
 }
 
-/// The reply to an unknown version of EDNS repeats no question (behaviour B3).
-static NO_QUESTION: LazyLock<Queries> =
-    LazyLock::new(|| Queries::read(&mut BinDecoder::new(&[]), 0).expect("nothing can be read from nothing"));
 /// A transfer is sent in messages of so many octets of records at most: names in a message can be compressed up to
 /// there (RFC 1035 section 4.1.4), and the limit of 65,535 is far.
 const TRANSFER_OCTETS: usize = 16 * 1024;
@@ -102,9 +99,10 @@ impl Handler {
         let question = match question::read(message, &mut memory.finding.name) {
             Packet::Ignored => return Streamed::Ignored,
             Packet::Rejected(rejection) => {
-                let mut header = vec![0; HEADER_OCTETS];
-                let octets = reply::reject(rejection, &mut header);
-                return Streamed::Messages(vec![header], Outcome::rejected(rejection.flags & 15, octets));
+                let mut reply = vec![0; REJECTION_OCTETS_MAX];
+                let octets = reply::reject(rejection, &mut reply);
+                reply.truncate(octets);
+                return Streamed::Messages(vec![reply], Outcome::rejected(rejection.flags & 15, octets));
             }
             Packet::Question(question) => question,
         };
@@ -268,8 +266,7 @@ fn responses<'a>(
     let Answer { metadata, edns, sections, ending } = answer;
     let size = if ending.next == Next::Transfer { TRANSFER_OCTETS } else { usize::MAX };
     parts(&sections.answer, size).into_iter().map(move |records| {
-        let queries = if ending.rcode == code::BADVERS { &*NO_QUESTION } else { &request.queries };
-        let mut builder = MessageResponseBuilder::new(queries, None);
+        let mut builder = MessageResponseBuilder::new(&request.queries, None);
         if let Some(edns) = edns {
             builder.edns(edns);
         }

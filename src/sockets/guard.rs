@@ -17,7 +17,7 @@ use super::seldom::Seldom;
 use crate::{
     answers::{
         code,
-        question::{HEADER_OCTETS, QR, Rejection},
+        question::{self, HEADER_OCTETS, QR, REJECTION_OCTETS_MAX, Rejection},
         reply,
     },
     respond::Outcome,
@@ -49,14 +49,23 @@ fn said(client: SocketAddr, panic: &(dyn Any + Send)) -> Panicked {
     Panicked
 }
 
-/// Writes the bare SERVFAIL that a question gets whose answering panicked. None if there is no
-/// header to reply to.
+/// Writes the SERVFAIL of a question that is not answered, into at least [`REJECTION_OCTETS_MAX`] octets. None if there
+/// is no header to reply to.
 pub fn server_failure(message: &[u8], buffer: &mut [u8]) -> Option<Outcome> {
     let header = message.first_chunk::<HEADER_OCTETS>()?;
     let id = u16::from_be_bytes([header[0], header[1]]);
     let kept = u16::from_be_bytes([header[2], header[3]]) & FLAGS_KEPT;
-    let reply_octets = reply::reject(Rejection { id, flags: QR | kept | code::SERVFAIL }, buffer);
-    Some(Outcome::rejected(code::SERVFAIL, reply_octets))
+    // Clients pass over a reply to no question, and wait.
+    let rejection = Rejection { id, flags: QR | kept | code::SERVFAIL, question: question::section(message) };
+    Some(Outcome::rejected(code::SERVFAIL, reply::reject(rejection, buffer)))
+}
+
+/// The same in memory of its own.
+pub fn server_failure_apart(message: &[u8]) -> Option<(Vec<u8>, Outcome)> {
+    let mut reply = vec![0; REJECTION_OCTETS_MAX];
+    let outcome = server_failure(message, &mut reply)?;
+    reply.truncate(outcome.reply_octets);
+    Some((reply, outcome))
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {
@@ -85,10 +94,16 @@ mod tests {
     fn the_failure_repeats_id_opcode_rd_and_cd_and_nothing_else() {
         let mut query = [0xff; 40];
         query[..4].copy_from_slice(&[0xab, 0xcd, 0x7f, 0xff]);
-        let mut buffer = [0xee; 20];
-        let outcome = server_failure(&query, &mut buffer).unwrap();
+        let (reply, outcome) = server_failure_apart(&query).unwrap();
         assert_eq!((outcome.rcode, outcome.reply_octets), (2, 12));
-        assert_eq!(buffer[..12], [0xab, 0xcd, 0xf9, 0x12, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(server_failure(&query[..11], &mut buffer), None);
+        assert_eq!(reply, [0xab, 0xcd, 0xf9, 0x12, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(server_failure_apart(&query[..11]), None);
+    }
+
+    #[test]
+    fn the_failure_is_to_the_question_that_was_asked() {
+        let query = b"\xab\xcd\x01\0\0\x01\0\0\0\0\0\x01\x01A\x02bc\0\0\x01\0\x01\0\0\x29";
+        let (reply, _) = server_failure_apart(query).unwrap();
+        assert_eq!(reply, b"\xab\xcd\x81\x02\0\x01\0\0\0\0\0\0\x01A\x02bc\0\0\x01\0\x01");
     }
 }

@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 pub use self::crew::{Crew, WayBack};
 use super::{events::Events, guard};
-use crate::respond::{Ahead, Asked, Exchange, Outcome, Refresh, serving::Desk};
+use crate::respond::{Ahead, Asked, Exchange, Refresh, serving::Desk};
 
 /// Waits for others on behalf of sockets. Cheap to clone.
 pub struct Later<E>(Arc<Office<E>>);
@@ -127,17 +127,10 @@ impl Kept {
             }
             Err(guard::Panicked) => {
                 events.panicked();
-                failure(packet)?
+                guard::server_failure_apart(packet)?
             }
         };
         events.answered(&Exchange { asked, query: packet, reply: &reply, outcome: &outcome }, begun.elapsed());
         Some(reply)
     }
-}
-
-/// What is said where answering panicked.
-fn failure(packet: &[u8]) -> Option<(Vec<u8>, Outcome)> {
-    let mut header = vec![0; crate::answers::question::HEADER_OCTETS];
-    let outcome = guard::server_failure(packet, &mut header)?;
-    Some((header, outcome))
 }

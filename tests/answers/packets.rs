@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::support::{NODATA, Query, Server, cluster, cluster::Cluster, query::Opt};
+use crate::support::{NODATA, Query, Server, cluster, cluster::Cluster, query::Opt, reply::lines};
 
 const WEB: &str = "web.shop.svc.cluster.local";
 const FOUND: [&str; 2] = ["NOERROR AA RD", "answer web.shop.svc.cluster.local. 5 A 10.96.0.1"];
@@ -93,12 +93,12 @@ fn a_cut_option_is_malformed() {
     let length = cut.len() - 9;
     cut[length] = 9;
     let reply = server.answer(&cut, &mut Default::default()).expect("a reply");
-    assert_eq!((reply.len(), reply[3] & 15), (12, 1));
+    assert_eq!(lines(&cut, &reply), ["FORMERR RD"]);
 }
 
 #[test]
 fn another_version_of_edns_is_bad() {
-    replies(question().opt(Opt { version: 1, ..opt(1232) }), &["BADVERS RD", "no question", "edns 512"]);
+    replies(question().opt(Opt { version: 1, ..opt(1232) }), &["BADVERS RD", "edns 512"]);
 }
 
 #[test]

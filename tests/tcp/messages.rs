@@ -196,10 +196,11 @@ async fn a_question_that_breaks_the_answering_gets_servfail_and_the_next_its_ans
     let mut client = room.connect().await;
     // Where it is answered in passing, and where it has a thread of its own.
     for qtype in [A, AXFR] {
-        let reply = client.ask(query(0xabcd, "panic", qtype)).await;
-        assert_eq!(reply, [0xab, 0xcd, 0x81, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let asked = query(0xabcd, "panic", qtype);
+        let reply = client.ask(asked.clone()).await;
+        assert_eq!(reply, [&[0xab, 0xcd, 0x81, 2], &asked[4..]].concat(), "SERVFAIL to the question that was asked");
         room.tells(Told::Panicked).await;
-        room.tells(Told::Answered { rcode: 2, query_octets: 23, reply_octets: 12 }).await;
+        room.tells(Told::Answered { rcode: 2, query_octets: 23, reply_octets: 23 }).await;
     }
     assert_eq!(id_and_rcode(&client.ask(query(2, "well", A)).await), (2, 0));
 }

@@ -8,7 +8,7 @@ use super::Streams;
 use crate::{
     answers::{
         code,
-        question::{self, HEADER_OCTETS, Packet, QueryName},
+        question::{self, Packet, QueryName},
     },
     respond::{
         Asked, Exchange, Outcome, Resumed,
@@ -90,9 +90,7 @@ impl<A: Answer, E: Events> Respondent<A, E> {
     /// What is said where answering panicked.
     fn failure(&self, message: &[u8]) -> Option<(Vec<u8>, Outcome)> {
         self.streams.events.panicked();
-        let mut header = vec![0; HEADER_OCTETS];
-        let outcome = guard::server_failure(message, &mut header)?;
-        Some((header, outcome))
+        guard::server_failure_apart(message)
     }
 }
 
