@@ -193,7 +193,12 @@ impl State {
 
 /// Texts come from files and servers of others.
 fn one_line(text: &str) -> String {
-    text.chars().take(LINE_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let mut line: String = text.chars().take(LINE_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(LINE_CHARS_MAX).is_some() {
+        line.pop();
+        line.push('…');
+    }
+    line
 }
 
 /// What fits on a screen: with lines of 300 characters a body of some 10 KB.
@@ -304,6 +309,7 @@ mod tests {
         let (_, body) = answer(&readiness);
         assert_eq!(body.lines().count(), 1 + LINES_MAX + 1);
         assert!(body.ends_with("\nand 3 more"));
-        assert!(body.lines().all(|line| line.chars().count() <= LINE_CHARS_MAX));
+        let cut = |line: &str| line.chars().count() == LINE_CHARS_MAX && line.ends_with("é…");
+        assert!(body.lines().skip(1).take(LINES_MAX).all(cut), "{body}");
     }
 }

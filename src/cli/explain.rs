@@ -85,7 +85,7 @@ fn text(explanation: &Explanation) -> String {
     lines.extend(table(explanation.steps.iter().enumerate().map(|(index, step)| row(index + 1, step)).collect()));
     lines.push(match (explanation.resolves, explanation.undecided) {
         (true, _) => format!("resolves: the program sees {program_sees}"),
-        (false, true) => "depends on who is asked: nobody is from here".into(),
+        (false, true) => "depends on an upstream: none is asked from here".into(),
         (false, false) => format!("does not resolve: the program sees {program_sees}"),
     });
     lines.extend(explanation.records.iter().map(|record| format!("  {} {}", record.rtype, record.data)));

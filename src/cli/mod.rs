@@ -74,7 +74,7 @@ enum Command {
 }
 
 const FIRST_STEPS: &str = "\
-Without a command it serves a small example cluster:
+Without a command it serves a small example cluster, or the Corefile of the folder if it has one:
   clusterdns
   dig @127.0.0.1 -p 5300 backend-service.example.svc.cluster.local
 

@@ -142,7 +142,7 @@ fn failure(error: impl Error) -> Failure {
 fn unbound(error: &StartError, is_corefile: bool) -> Failure {
     let place = match (error, is_corefile) {
         (StartError::Bind(_), false) => " (--listen)",
-        (StartError::Bind(_), true) => " (`bind` in the Corefile, -dns.port)",
+        (StartError::Bind(_), true) => " (`bind`, or the port of a key, in the Corefile)",
         (StartError::Admin(_), false) => " ([admin] listen or --admin)",
         (StartError::Admin(_), true) => " (`health`, `ready` and `prometheus` in the Corefile)",
         _ => "",

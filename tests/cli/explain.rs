@@ -114,7 +114,7 @@ fn what_others_have_is_not_asked_for() {
         explain.out,
         "www.example.org. from a pod in namespace default, glibc (ndots 5)
   1  www.example.org.  A FORWARDED  AAAA FORWARDED  ends here
-depends on who is asked: nobody is from here
+depends on an upstream: none is asked from here
   www.example.org is forwarded to 192.0.2.53:53, which is not asked here
 "
     );
