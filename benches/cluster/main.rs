@@ -32,6 +32,8 @@ mod process;
 #[path = "../load/cluster.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod cluster;
+#[path = "../load/programs.rs"]
+mod programs;
 #[path = "../load/questions.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod questions;

@@ -2,16 +2,14 @@
 //!
 //! A server has that to do too, before it does anything of its own.
 
-use std::{
-    net::Ipv4Addr,
-    process::{Command, Stdio},
-};
+use std::{net::Ipv4Addr, process::Command};
 
 use tempfile::TempDir;
 
 use crate::{
-    control_plane::{ADMIN, ControlPlane},
+    control_plane::{ADMIN, ControlPlane, token},
     process::{Process, await_that, tail},
+    programs::on_path,
 };
 
 /// A `curl` that reads. It ends when this is dropped.
@@ -23,14 +21,13 @@ pub(crate) struct Reader {
 impl Reader {
     /// Returns when the API server has answered. None where there is no `curl`.
     pub(crate) fn start(plane: &ControlPlane) -> Option<Self> {
-        Command::new("curl").arg("--version").stdout(Stdio::null()).status().ok()?;
+        let mut command = Command::new(on_path("curl")?);
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("https://{}:{}{SLICES}", Ipv4Addr::LOCALHOST, plane.api_port());
-        let mut command = Command::new("curl");
         command.args(["--silent", "--show-error", "--no-buffer", "--http1.1", "--output", "/dev/null"]);
         // Of the reply's head alone it says something.
         command.args(["--dump-header", "-", "--cacert"]).arg(plane.certificate());
-        command.args(["--header", &format!("Authorization: Bearer {ADMIN}-token"), "--header", ACCEPT, &url]);
+        command.args(["--header", &format!("Authorization: Bearer {}", token(ADMIN)), "--header", ACCEPT, &url]);
         let process = Process::start(&mut command, &folder.path().join("log"));
         await_that("curl reads", || match process.said() {
             said if said.contains("200 OK") => Ok(()),

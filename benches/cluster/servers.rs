@@ -1,7 +1,7 @@
 //! The servers: how each is started, and what is asked of a running one.
 
 use std::{
-    env, fmt, fs,
+    fmt, fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::{
     ask::{Client, Over, Question},
     process::{Process, free_port, tail},
+    programs::on_path,
     usage::{self, Memory},
 };
 
@@ -46,8 +47,7 @@ const REPLY_MAX: Duration = Duration::from_millis(5);
 impl Program {
     /// Those that are here.
     pub(crate) fn all(clusterdns: &Path) -> Vec<Self> {
-        let folders = env::var_os("PATH").unwrap_or_default();
-        let coredns = env::split_paths(&folders).map(|folder| folder.join("coredns")).find(|path| path.is_file());
+        let coredns = on_path("coredns");
         if coredns.is_none() {
             eprintln!("coredns is not on the PATH: clusterdns is measured alone");
         }

@@ -17,6 +17,7 @@ mod flood;
 mod onward;
 mod paced;
 mod process;
+mod programs;
 mod questions;
 mod random;
 mod servers;

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     cluster::{Cluster, ZONE},
     compare::Options,
+    programs::on_path,
     snapshot, zone,
 };
 
@@ -182,11 +183,6 @@ fn other(name: &str, command: &str, files: &Files) -> io::Result<Recipe> {
 
 pub(crate) fn path(path: &Path) -> String {
     path.display().to_string()
-}
-
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// A loopback address whose port is free for UDP and TCP now.

@@ -193,12 +193,9 @@ impl State {
 
 /// Texts come from files and servers of others.
 fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().take(LINE_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(LINE_CHARS_MAX).is_some() {
-        line.pop();
-        line.push('…');
-    }
-    line
+    let end = text.chars().nth(LINE_CHARS_MAX).map(|_| '…');
+    let kept = text.chars().take(LINE_CHARS_MAX - end.iter().len());
+    kept.map(|c| if c.is_control() { ' ' } else { c }).chain(end).collect()
 }
 
 /// What fits on a screen: with lines of 300 characters a body of some 10 KB.

@@ -8,10 +8,8 @@ use crate::records::name::{LABEL_OCTETS_MAX, NAME_OCTETS_MAX, same};
 
 /// The octets of a message header (RFC 1035 section 4.1.1).
 pub const HEADER_OCTETS: usize = 12;
-/// Room for the reply to whatever is turned away.
-pub const REJECTION_OCTETS_MAX: usize = HEADER_OCTETS + NAME_OCTETS_MAX + KIND_OCTETS;
-/// QTYPE and QCLASS.
-const KIND_OCTETS: usize = 4;
+/// QTYPE and QCLASS, behind the name of a question.
+pub const KIND_OCTETS: usize = 4;
 
 /// What a packet is.
 #[derive(Debug)]
@@ -164,27 +162,25 @@ pub fn read<'p>(packet: &'p [u8], name: &mut QueryName) -> Packet<'p> {
     if flags & QR != 0 {
         return Packet::Ignored;
     }
-    let rejected =
-        |rcode: u16, kept: u16| Packet::Rejected(Rejection { id, flags: QR | flags & kept | rcode, question: &[] });
+    let rejected = |rcode: u16, kept: u16, question: &'p [u8]| {
+        Packet::Rejected(Rejection { id, flags: QR | flags & kept | rcode, question })
+    };
     let opcode = opcode(flags);
     if opcode != code::OPCODE_QUERY && opcode != code::OPCODE_NOTIFY {
-        return rejected(code::NOTIMP, OPCODE | RD | CD);
+        return rejected(code::NOTIMP, OPCODE | RD | CD, &[]);
     }
     let [questions, counts @ ..] = [word(4), word(6), word(8), word(10)];
     let [answers, authorities, additionals] = counts;
     if questions != 1 || answers > 1 || authorities > 1 || additionals > 2 {
-        return rejected(code::FORMERR, RD | CD);
+        return rejected(code::FORMERR, RD | CD, &[]);
     }
     let body = &packet[HEADER_OCTETS..];
     if body.is_empty() {
-        return rejected(code::SERVFAIL, OPCODE | RD | CD);
+        return rejected(code::SERVFAIL, OPCODE | RD | CD, &[]);
     }
     match read_body(body, id, flags, counts, name) {
         Some(packet) => packet,
-        None => {
-            let flags = QR | flags & (RD | CD) | code::FORMERR;
-            Packet::Rejected(Rejection { id, flags, question: section(packet) })
-        }
+        None => rejected(code::FORMERR, RD | CD, section(packet)),
     }
 }
 

@@ -306,8 +306,7 @@ impl Sink for Reply<'_> {
     }
 }
 
-/// Writes the reply to a packet that is turned away, into at least
-/// [`REJECTION_OCTETS_MAX`](question::REJECTION_OCTETS_MAX) octets. Says how many it has.
+/// Writes the reply to a packet that is turned away, which is no longer than the packet. Says how many octets it has.
 pub fn reject(rejection: Rejection<'_>, buffer: &mut [u8]) -> usize {
     let Rejection { id, flags, question } = rejection;
     let words = [id, flags, u16::from(!question.is_empty()), 0, 0, 0].map(u16::to_be_bytes);
@@ -315,6 +314,13 @@ pub fn reject(rejection: Rejection<'_>, buffer: &mut [u8]) -> usize {
     buffer[..HEADER_OCTETS].copy_from_slice(words.as_flattened());
     buffer[HEADER_OCTETS..octets].copy_from_slice(question);
     octets
+}
+
+/// The same in memory of its own.
+pub fn rejected(rejection: Rejection<'_>) -> Vec<u8> {
+    let mut reply = vec![0; HEADER_OCTETS + rejection.question.len()];
+    reject(rejection, &mut reply);
+    reply
 }
 
 /// Options that a reply repeats: in order NSID, EXPIRE, COOKIE, KEEPALIVE and PADDING (behaviour B3).

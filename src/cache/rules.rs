@@ -71,11 +71,7 @@ impl Cache {
 
     /// How a reply is shown that upstreams gave to a question, whoever asked them.
     pub fn shown(&self, question: &Question<'_>, reply: &Foreign) -> Shown {
-        Shown {
-            authenticated: may_be_authenticated(question) && reply.is_authenticated(),
-            ttl: Ttl::All(self.ttl_secs(reply)),
-            ..reply.as_it_came()
-        }
+        shown(question, reply, self.ttl_secs(reply))
     }
 
     /// What the TTL of all records of a reply becomes on its way through this cache, whoever made it.
@@ -132,7 +128,7 @@ impl Cache {
                 self.store_success(&asked, entry, refresh.is_some());
             }
         }
-        self.shown(question, reply)
+        shown(question, reply, ttl_secs)
     }
 
     fn store_success(&self, asked: &Asked<'_>, mut entry: Entry, is_renewed: bool) {
@@ -159,6 +155,11 @@ impl Cache {
             positive.shadow();
         }
     }
+}
+
+fn shown(question: &Question<'_>, reply: &Foreign, ttl_secs: u32) -> Shown {
+    let authenticated = may_be_authenticated(question) && reply.is_authenticated();
+    Shown { authenticated, ttl: Ttl::All(ttl_secs), ..reply.as_it_came() }
 }
 
 fn is_kept(class: Class, reply: &Foreign) -> bool {

@@ -36,7 +36,6 @@ pub(super) struct Question {
     whole: bool,
     read_timeout: Duration,
     begun: Instant,
-    deadline: Instant,
 }
 
 /// Who comes next.
@@ -67,16 +66,18 @@ impl Question {
             Transport::PreferUdp => Over::Udp,
         };
         let whole = over == Over::Tcp || options.transport == Transport::PreferUdp || takes_more;
-        let begun = Instant::now();
-        let (read_timeout, deadline) = (options.read_timeout, begun + QUESTION_TIMEOUT);
-        Self { query, over: asked_over, whole, read_timeout, begun, deadline }
+        Self { query, over: asked_over, whole, read_timeout: options.read_timeout, begun: Instant::now() }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.begun + QUESTION_TIMEOUT
     }
 
     /// Asks one upstream, now.
     async fn ask<L: Line>(&self, upstream: Arc<Upstream<L>>, now: Instant) -> Reply<L> {
         upstream.counters.requests.add();
         let mut waiting = Waiting { upstream: &upstream, begun: now, is_over: false };
-        let until = self.deadline.min(waiting.begun + self.read_timeout);
+        let until = self.deadline().min(waiting.begun + self.read_timeout);
         let reply = upstream.line.exchange(&self.query, self.over, until).await;
         waiting.is_over = true;
         let now = Instant::now();
@@ -216,7 +217,7 @@ impl Steps {
     }
 
     fn next<L>(&mut self, set: &Set<L>, question: &Question, now: Instant) -> Option<Arc<Upstream<L>>> {
-        if self.attempts_left == 0 || now >= question.deadline {
+        if self.attempts_left == 0 || now >= question.deadline() {
             return None;
         }
         self.attempts_left -= 1;

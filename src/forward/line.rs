@@ -1,6 +1,6 @@
 //! The way to one upstream: octets there, octets back.
 
-use std::{fmt, future::Future};
+use std::{fmt, future::Future, net::SocketAddr};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -39,5 +39,10 @@ pub(super) enum Why {
 impl Lost {
     pub(super) fn new(why: Why, text: impl fmt::Display) -> Self {
         Self { why, text: text.to_string() }
+    }
+
+    /// On a connection, whatever is spoken there.
+    pub(super) fn on_stream(to: SocketAddr, why: Why, error: impl fmt::Display) -> Self {
+        Self::new(why, format_args!("read tcp ->{to}: {error}"))
     }
 }

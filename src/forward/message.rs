@@ -7,7 +7,7 @@ use std::{io::IoSlice, ops::Range, sync::Arc};
 
 use crate::answers::{
     code,
-    question::{self, HEADER_OCTETS, Packet, QR, QueryName, TC},
+    question::{self, HEADER_OCTETS, KIND_OCTETS, Packet, QR, QueryName, TC},
 };
 
 /// A whole query message. Its id is set anew for each upstream.
@@ -30,9 +30,6 @@ pub(super) enum Wrong {
     /// The id is ours, the question is not, or the message is garbled.
     Mismatched,
 }
-
-/// Type and class.
-const KIND_OCTETS: usize = 4;
 
 impl Query {
     /// Reads a query that is fit to be forwarded. Other opcodes than QUERY never are.

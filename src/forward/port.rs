@@ -257,11 +257,11 @@ impl Desk {
 
     /// What is to be sent now.
     fn unsent(&mut self) -> Vec<Message> {
-        let mut unsent = Vec::new();
-        if !self.is_over && self.waiting.iter().any(|waiting| !waiting.is_sent) {
-            unsent.reserve_exact(self.waiting.len());
-            unsent.extend(self.waiting.iter_mut().filter(|waiting| !waiting.is_sent).map(Waiting::is_being_sent));
+        if self.is_over {
+            return Vec::new();
         }
+        let mut unsent = Vec::with_capacity(self.waiting.len());
+        unsent.extend(self.waiting.iter_mut().filter(|waiting| !waiting.is_sent).map(Waiting::leaves));
         unsent
     }
 
@@ -310,8 +310,8 @@ impl Desk {
 }
 
 impl Waiting {
-    /// What is to be sent.
-    fn is_being_sent(&mut self) -> Message {
+    /// It is on its way from now on, as this.
+    fn leaves(&mut self) -> Message {
         self.is_sent = true;
         (self.id.to_be_bytes(), self.query.clone())
     }

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::answers::{
     code,
-    question::{self, HEADER_OCTETS, Options, Packet, Question, REJECTION_OCTETS_MAX, TC},
+    question::{self, HEADER_OCTETS, Options, Packet, Question, TC},
     reply,
     why::Why,
 };
@@ -99,10 +99,9 @@ impl Handler {
         let question = match question::read(message, &mut memory.finding.name) {
             Packet::Ignored => return Streamed::Ignored,
             Packet::Rejected(rejection) => {
-                let mut reply = vec![0; REJECTION_OCTETS_MAX];
-                let octets = reply::reject(rejection, &mut reply);
-                reply.truncate(octets);
-                return Streamed::Messages(vec![reply], Outcome::rejected(rejection.flags & 15, octets));
+                let reply = reply::rejected(rejection);
+                let outcome = Outcome::rejected(rejection.flags & 15, reply.len());
+                return Streamed::Messages(vec![reply], outcome);
             }
             Packet::Question(question) => question,
         };

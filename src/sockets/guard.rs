@@ -17,7 +17,7 @@ use super::seldom::Seldom;
 use crate::{
     answers::{
         code,
-        question::{self, HEADER_OCTETS, QR, REJECTION_OCTETS_MAX, Rejection},
+        question::{self, HEADER_OCTETS, QR, Rejection},
         reply,
     },
     respond::Outcome,
@@ -49,23 +49,24 @@ fn said(client: SocketAddr, panic: &(dyn Any + Send)) -> Panicked {
     Panicked
 }
 
-/// Writes the SERVFAIL of a question that is not answered, into at least [`REJECTION_OCTETS_MAX`] octets. None if there
-/// is no header to reply to.
+/// Writes the SERVFAIL of a question that is not answered. None if there is no header to reply to.
 pub fn server_failure(message: &[u8], buffer: &mut [u8]) -> Option<Outcome> {
-    let header = message.first_chunk::<HEADER_OCTETS>()?;
-    let id = u16::from_be_bytes([header[0], header[1]]);
-    let kept = u16::from_be_bytes([header[2], header[3]]) & FLAGS_KEPT;
-    // Clients pass over a reply to no question, and wait.
-    let rejection = Rejection { id, flags: QR | kept | code::SERVFAIL, question: question::section(message) };
-    Some(Outcome::rejected(code::SERVFAIL, reply::reject(rejection, buffer)))
+    Some(Outcome::rejected(code::SERVFAIL, reply::reject(failure(message)?, buffer)))
 }
 
 /// The same in memory of its own.
 pub fn server_failure_apart(message: &[u8]) -> Option<(Vec<u8>, Outcome)> {
-    let mut reply = vec![0; REJECTION_OCTETS_MAX];
-    let outcome = server_failure(message, &mut reply)?;
-    reply.truncate(outcome.reply_octets);
+    let reply = reply::rejected(failure(message)?);
+    let outcome = Outcome::rejected(code::SERVFAIL, reply.len());
     Some((reply, outcome))
+}
+
+fn failure(message: &[u8]) -> Option<Rejection<'_>> {
+    let header = message.first_chunk::<HEADER_OCTETS>()?;
+    let id = u16::from_be_bytes([header[0], header[1]]);
+    let kept = u16::from_be_bytes([header[2], header[3]]) & FLAGS_KEPT;
+    // Clients pass over a reply to no question, and wait.
+    Some(Rejection { id, flags: QR | kept | code::SERVFAIL, question: question::section(message) })
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {

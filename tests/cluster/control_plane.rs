@@ -81,7 +81,7 @@ impl ControlPlane {
         });
         let api = start_api(folder.path(), etcd_address, api_port, &[]);
         for user in [ADMIN, READER, NARROW, TENANT] {
-            let credentials = format!("token: {user}-token");
+            let credentials = format!("token: {}", token(user));
             write_kubeconfig(folder.path(), user, &credentials, api_port);
         }
         let manager = Mutex::new(start_manager(folder.path()));
@@ -180,6 +180,11 @@ impl Drop for ControlPlane {
 /// What a failed scenario has left is as good as before.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What proves that somebody is one of the users.
+pub(crate) fn token(user: &str) -> String {
+    format!("{user}-token")
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::servers::{Recipe, free_address, on_path, path};
+use crate::{
+    programs::on_path,
+    servers::{Recipe, free_address, path},
+};
 
 /// A server that is started with a Corefile.
 pub(super) struct Program {

@@ -1,10 +1,11 @@
+//! Questions at ports of ours, and a socket that is asked: which port and id each has, when it is sent, what it hears.
+
 use std::{collections::BTreeSet, net::Ipv4Addr, pin::pin, time::Duration};
 
 use futures_util::{
     future::{join, join_all},
     poll,
 };
-
 use tokio::time::timeout;
 
 use super::*;

@@ -164,7 +164,7 @@ impl<I: Idleness> Connection<I> {
     }
 
     fn lost(&self, why: Why, error: impl std::fmt::Display) -> Lost {
-        Lost::new(why, format_args!("read tcp ->{}: {error}", self.work.to))
+        Lost::on_stream(self.work.to, why, error)
     }
 }
 

@@ -189,7 +189,7 @@ impl<D: Dial> Pool<D> {
     }
 
     fn lost(&self, why: Why, error: impl std::fmt::Display) -> Lost {
-        Lost::new(why, format_args!("read tcp ->{}: {error}", self.rules.to))
+        Lost::on_stream(self.rules.to, why, error)
     }
 }
 
